@@ -1,0 +1,10 @@
+//! Injected time and randomness: every part of the embedded runtime takes its clock and its dice from here.
+//!
+//! * [`clock`]: pipeline time, which is real, or virtual (idle time costs nothing), or simulated (only waits cost).
+//! * [`entropy`]: ids and jitter from one seed.
+
+pub mod clock;
+pub mod entropy;
+
+pub use clock::{Clock, Work};
+pub use entropy::Entropy;
