@@ -1,0 +1,1 @@
+//! GetCallerIdentity, which SDK users call first to see whether their credentials work.
