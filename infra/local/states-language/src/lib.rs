@@ -1,1 +1,32 @@
-//! Placeholder.
+//! A pure interpreter of the Amazon States Language: it reads no clock, draws no randomness and does no input or output.
+//! A driver (the `states` service, or a test) starts an [`Execution`], carries out its [`Effect`]s, and delivers
+//! [`Arrival`]s back; the execution answers with the history that AWS would have recorded.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use states_language::{Execution, Identity, StateMachine, Status};
+//!
+//! let machine = StateMachine::parse(r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#).expect("it is valid");
+//! let now = jiff::Timestamp::UNIX_EPOCH;
+//! let identity = Identity::named("nightly", "first-run", now);
+//! let execution = Execution::start(Arc::new(machine), identity, "{}", 7, now).expect("the input is JSON");
+//! assert!(matches!(execution.status(), Status::Succeeded { output } if &**output == "{}"));
+//! ```
+
+mod diagnostic;
+mod effect;
+mod execution;
+mod history;
+mod identity;
+mod machine;
+mod resource;
+mod text;
+
+pub use diagnostic::{Diagnostic, DiagnosticCode, Severity, diagnose};
+pub use effect::{Arrival, Effect, StartTask, TaskId, TimerId};
+pub use execution::{Execution, InputError, Status};
+pub use history::{EventDetails, EventType, HistoryEvent, Truncated};
+pub use identity::Identity;
+pub use machine::StateMachine;
+pub use resource::{Integration, IntegrationPattern, Resource};
+pub use text::Text;

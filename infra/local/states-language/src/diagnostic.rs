@@ -1,0 +1,74 @@
+//! What ValidateStateMachineDefinition says about a definition. The parser collects diagnostics; the `states` service and
+//! `pipeline validate` show them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine;
+
+/// One problem in a definition. Serialised it is AWS's: `{"severity", "code", "message", "location"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// Whether the definition can be run at all.
+    pub severity: Severity,
+    /// Its kind.
+    pub code: DiagnosticCode,
+    /// What is wrong.
+    pub message: String,
+    /// Where: a path into the definition such as `/States/Launch/Next`; `/` is the machine itself.
+    pub location: String,
+}
+
+/// Whether a definition can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, but something is amiss.
+    Warning,
+}
+
+/// The kinds of problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DiagnosticCode {
+    /// It is not JSON.
+    InvalidJsonDescription,
+    /// A field is unknown, missing, or has the wrong type or value.
+    SchemaValidationFailed,
+    /// A state names a next state that its machine or branch does not have, or no way leads to a state.
+    MissingTransitionTarget,
+    /// Two states have one name.
+    DuplicateStateName,
+    /// Something that the Amazon States Language has but this interpreter does not support.
+    UnsupportedFeature,
+}
+
+impl fmt::Display for DiagnosticCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
+            Self::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
+            Self::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Self::UnsupportedFeature => "UNSUPPORTED_FEATURE",
+        })
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}: {} at {}",
+            self.code, self.message, self.location
+        )
+    }
+}
+
+/// Every problem in a definition, in the order of the text; none means that it is valid.
+pub fn diagnose(definition: &str) -> Vec<Diagnostic> {
+    machine::read(definition).1
+}
