@@ -1,0 +1,119 @@
+"""What a data engineer does with boto3 and the AWS CLI, against the endpoint in AWS_ENDPOINT_URL.
+
+Started by tests/tests/aws_clients.rs. Prints one line per claim; exits non-zero at the first that does not hold.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import boto3
+from botocore.exceptions import ClientError
+
+STACK = os.environ["STACK_NAME"]
+
+
+def claim(sentence, holds):
+    print(("ok   " if holds else "FAIL ") + sentence, flush=True)
+    if not holds:
+        sys.exit(1)
+
+
+def cli(*arguments):
+    """Runs `aws …` and returns its JSON answer, or its text when it has none."""
+    program = os.path.join(os.path.dirname(sys.executable), "aws")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"FAIL aws {' '.join(arguments)}: {done.stderr}")
+    try:
+        return json.loads(done.stdout)
+    except json.JSONDecodeError:
+        return done.stdout
+
+
+def buckets():
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="made-by-boto3")
+    s3.put_object(Bucket="made-by-boto3", Key="a folder/größe=1%.txt", Body=b"hello")
+    body = s3.get_object(Bucket="made-by-boto3", Key="a folder/größe=1%.txt")["Body"].read()
+    claim("boto3 reads back the object that it wrote", body == b"hello")
+    try:
+        s3.put_object(Bucket="made-by-boto3", Key="a folder/größe=1%.txt", Body=b"again", IfNoneMatch="*")
+        refused = False
+    except ClientError as error:
+        refused = error.response["Error"]["Code"] == "PreconditionFailed"
+    claim("a conditional write over an existing object is refused with PreconditionFailed", refused)
+    for number in range(1105):
+        s3.put_object(Bucket="made-by-boto3", Key=f"many/{number:05}", Body=b"")
+    keys = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket="made-by-boto3", Prefix="many/")
+            for o in page["Contents"]]
+    claim("boto3's paginator lists 1,105 objects in order", keys == [f"many/{n:05}" for n in range(1105)])
+    listing = cli("s3", "ls", "s3://made-by-boto3/many/")
+    claim("aws s3 ls lists them too", len(listing.strip().splitlines()) == 1105)
+    cli("s3", "rm", "--recursive", "--quiet", "s3://made-by-boto3/many/")
+    claim("aws s3 rm --recursive removes them", "Contents" not in s3.list_objects_v2(Bucket="made-by-boto3", Prefix="many/"))
+
+
+def run_the_master():
+    states = boto3.client("stepfunctions")
+    machines = {m["name"]: m["stateMachineArn"] for page in states.get_paginator("list_state_machines").paginate()
+                for m in page["stateMachines"]}
+    claim("boto3 lists the six state machines", len([n for n in machines if n.startswith(STACK)]) == 6)
+    started = cli("stepfunctions", "start-execution", "--state-machine-arn", machines[f"{STACK}-master"],
+                  "--name", "by-the-aws-cli", "--input", json.dumps({"BatchId": "by-the-aws-cli"}))
+    arn = started["executionArn"]
+    deadline = time.monotonic() + 120
+    while (run := states.describe_execution(executionArn=arn))["status"] == "RUNNING" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    claim("the master that the AWS CLI started succeeds", run["status"] == "SUCCEEDED")
+    claim("its output says that the batch is loaded", json.loads(run["output"])["Status"] == "LOADED")
+    events = [e for page in states.get_paginator("get_execution_history").paginate(executionArn=arn, maxResults=50)
+              for e in page["events"]]
+    claim("boto3 pages through its history from the start to the end",
+          [e["id"] for e in events] == list(range(1, len(events) + 1))
+          and events[0]["type"] == "ExecutionStarted" and events[-1]["type"] == "ExecutionSucceeded")
+    listed = cli("stepfunctions", "list-executions", "--state-machine-arn", machines[f"{STACK}-master"],
+                 "--status-filter", "SUCCEEDED")
+    claim("the AWS CLI lists it", arn in [e["executionArn"] for e in listed["executions"]])
+
+
+def clusters_and_steps():
+    emr = boto3.client("emr")
+    clusters = [c for page in emr.get_paginator("list_clusters").paginate() for c in page["Clusters"]]
+    claim("boto3 lists one cluster, and it is terminated",
+          [c["Status"]["State"] for c in clusters] == ["TERMINATED"])
+    cluster = clusters[0]["Id"]
+    steps = cli("emr", "list-steps", "--cluster-id", cluster)["Steps"]
+    claim("the AWS CLI lists its steps, and all are completed",
+          len(steps) >= 12 and {s["Status"]["State"] for s in steps} == {"COMPLETED"})
+    described = cli("emr", "describe-cluster", "--cluster-id", cluster)["Cluster"]
+    claim("the cluster carries the tag of its run", "execution-arn" in {t["Key"] for t in described["Tags"]})
+    try:
+        emr.describe_cluster(ClusterId="j-DOESNOTEXIST")
+        refused = False
+    except ClientError as error:
+        refused = error.response["Error"]["Code"] == "InvalidRequestException"
+    claim("an unknown cluster is refused with InvalidRequestException", refused)
+
+
+def the_rest():
+    claim("the AWS CLI invokes a function", cli(
+        "lambda", "invoke", "--function-name", f"{STACK}-status_emr", "--payload", "{}",
+        "--cli-binary-format", "raw-in-base64-out", os.devnull)["FunctionError"] == "Unhandled")
+    claim("sts says who calls", cli("sts", "get-caller-identity")["Account"].isdigit())
+    topics = boto3.client("sns").list_topics()["Topics"]
+    claim("boto3 lists the alert topic", any(t["TopicArn"].endswith(f"{STACK}-alerts") for t in topics))
+    rules = cli("events", "list-rules")["Rules"]
+    claim("the AWS CLI lists the reaper's rule", any(r["Name"] == f"{STACK}-reaper" for r in rules))
+    schedules = cli("scheduler", "list-schedules")["Schedules"]
+    claim("the AWS CLI lists the schedule, and it is off",
+          [s["State"] for s in schedules if s["Name"] == f"{STACK}-load"] == ["DISABLED"])
+
+
+if __name__ == "__main__":
+    buckets()
+    run_the_master()
+    clusters_and_steps()
+    the_rest()
