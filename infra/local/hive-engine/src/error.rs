@@ -1,0 +1,136 @@
+//! What went wrong ([`Failure`]) and where ([`Place`]): together the [`HiveError`] that a session answers with.
+
+use std::path::{Path, PathBuf};
+
+use crate::locations::LocationError;
+
+/// A failed statement: the cause and its place in the script.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {failure}")]
+pub struct HiveError {
+    /// Script, line, column, statement.
+    pub place: Place,
+    /// The cause.
+    #[source]
+    pub failure: Box<Failure>,
+}
+
+/// Where in which script a statement stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The script's name as the caller gave it.
+    pub script: String,
+    /// Line of the error, from 1; where only the statement is known, its first line.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Number of the statement in its script, from 1.
+    pub statement: usize,
+    /// The statement's text, shortened to one line.
+    pub text: String,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "{}:{}:{}: statement {}",
+            self.script, self.line, self.column, self.statement
+        )?;
+        if self.text.is_empty() {
+            Ok(())
+        } else {
+            write!(formatter, " ({})", self.text)
+        }
+    }
+}
+
+/// Why a statement failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The text is not HiveQL.
+    #[error("syntax error: {message}")]
+    Syntax {
+        /// What was expected and what was found.
+        message: String,
+        /// Offset in bytes in the statement's text after substitution, where known.
+        offset: Option<usize>,
+    },
+    /// HiveQL that this engine does not have.
+    #[error("{what} is not supported")]
+    Unsupported {
+        /// The clause, command, type, function or property.
+        what: String,
+    },
+    /// A statement that cannot be right: a missing table, a wrong number of columns, strict mode.
+    #[error("{0}")]
+    Semantic(String),
+    /// `assert_true` was given something that is not true.
+    #[error("ASSERT_TRUE(): assertion failed")]
+    Assertion,
+    /// A location in the statement or in the metastore is unusable.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// The file system refused.
+    #[error("{action} {}: {source}", path.display())]
+    File {
+        /// What was being done, e.g. "cannot read".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file's content is not what its table says.
+    #[error("{}: {message}", path.display())]
+    Content {
+        /// The data or metastore file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Another session changed the same table at the same time, and kept doing so.
+    #[error("{0} was changed by another session at the same time")]
+    Conflict(String),
+    /// Planning or running the query failed.
+    #[error("{0}")]
+    Query(String),
+}
+
+impl Failure {
+    /// A syntax error without a known position.
+    pub(crate) fn syntax(message: impl Into<String>) -> Self {
+        Self::Syntax {
+            message: message.into(),
+            offset: None,
+        }
+    }
+
+    /// A clause or function that this engine does not have.
+    pub(crate) fn unsupported(what: impl Into<String>) -> Self {
+        Self::Unsupported { what: what.into() }
+    }
+
+    /// A statement that cannot be right.
+    pub(crate) fn semantic(message: impl Into<String>) -> Self {
+        Self::Semantic(message.into())
+    }
+
+    /// For `map_err`: the file system refused to do `action` on `path`.
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// A file's content is not what its table says.
+    pub(crate) fn content(path: &Path, message: impl Into<String>) -> Self {
+        Self::Content {
+            path: path.to_path_buf(),
+            message: message.into(),
+        }
+    }
+}
