@@ -13,13 +13,23 @@
 //! assert!(matches!(execution.status(), Status::Succeeded { output } if &**output == "{}"));
 //! ```
 
+mod choice_rule;
+mod context;
 mod diagnostic;
 mod effect;
 mod execution;
+mod expression;
 mod history;
 mod identity;
+mod intrinsic;
+mod jsonpath;
 mod machine;
+mod payload;
+mod random;
+mod reference_path;
 mod resource;
+mod scope;
+mod template;
 mod text;
 
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity, diagnose};

@@ -1,0 +1,75 @@
+//! What an expression can see: the input `$`, the context object `$$`, the variables, and randomness. States set one up for
+//! each evaluation.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::jsonpath::{Path, PathError, Root};
+use crate::random::Random;
+
+/// Variables by name, in the order of their first assignment.
+pub(crate) type Variables = IndexMap<String, Arc<Value>>;
+
+pub(crate) struct Scope<'a> {
+    /// `$`.
+    pub(crate) input: &'a Value,
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) variables: &'a Variables,
+    pub(crate) random: &'a mut Random,
+}
+
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum EvaluationError {
+    /// A path leads nowhere. Who evaluates it knows best how AWS puts that.
+    #[error("{error}")]
+    Path { path: String, error: PathError },
+    /// A path inside an intrinsic call leads nowhere.
+    #[error(
+        "The function '{call}' had the following error: The JsonPath argument for the field '{path}' could not be found in the input '{input}'"
+    )]
+    Argument {
+        call: String,
+        path: String,
+        input: String,
+    },
+    /// An intrinsic function does not accept its arguments.
+    #[error("The function '{call}' had the following error: {message}")]
+    Intrinsic { call: String, message: String },
+}
+
+impl<'a> Scope<'a> {
+    /// The value of a path.
+    pub(crate) fn look(&self, path: &Path) -> Result<std::borrow::Cow<'a, Value>, EvaluationError> {
+        let root = match path.root() {
+            Root::Input => self.input,
+            Root::Context => self.context.value(),
+            Root::Variable(name) => match self.variables.get(name) {
+                Some(value) => value.as_ref(),
+                None => {
+                    return Err(EvaluationError::Path {
+                        path: path.text().to_owned(),
+                        error: PathError::NoResults(format!("${name}")),
+                    });
+                }
+            },
+        };
+        path.evaluate(root).map_err(|error| EvaluationError::Path {
+            path: path.text().to_owned(),
+            error,
+        })
+    }
+
+    /// The same scope over another input.
+    pub(crate) fn over<'b>(&'b mut self, input: &'b Value) -> Scope<'b> {
+        Scope {
+            input,
+            context: self.context,
+            variables: self.variables,
+            random: self.random,
+        }
+    }
+}
