@@ -1,1 +1,167 @@
-//! Placeholder.
+//! Everything that runs inside AWS Lambda: fifteen small functions that launch, watch, feed and end one EMR cluster, start and
+//! watch state machines, keep the run's state in S3, and send mail. One binary (`main.rs`) serves all of them; the name of the
+//! handler chooses.
+//!
+//! Each function's file has its request, response, errors, `handle` and tests:
+//!
+//! - the cluster: [`launch_emr`], [`status_emr`], [`check_duplicate_emr`], [`terminate_emr`]
+//! - its workers: [`add_worker_instances_emr`], [`status_add_worker_instances_emr`]
+//! - its steps: [`submit_cmd_run_step_emr`], [`status_step_emr`]
+//! - child executions: [`check_duplicate_stepfunction`], [`submit_stepfunction`], [`status_stepfunction`]
+//! - the run's state and lock: [`read_state_info_from_s3`], [`write_state_info_to_s3`], [`remove_state_info_from_s3`]
+//! - mail: [`send_msg_sns`]
+//!
+//! [`shared`] has what several of them need: [`shared::errors`] lists every `errorType`, [`shared::config`] reads config.ini.
+//!
+//! Nothing here knows whether it runs on AWS or on the embedded runtime.
+
+pub mod shared;
+
+use serde_json::Value;
+
+use crate::shared::input;
+
+pub use crate::shared::clients::{Clients, Environment};
+pub use crate::shared::errors::{ErrorType, FunctionFailure};
+
+macro_rules! handlers {
+    ($($module:ident),+ $(,)?) => {
+        $(pub mod $module;)+
+
+        /// The handlers' names, as the template's `Handler` has them.
+        pub const HANDLERS: &[&str] = &[$(stringify!($module)),+];
+
+        /// Runs one function: what Lambda does with an event, for callers in process too.
+        pub async fn invoke(name: &str, clients: &Clients, event: Value) -> Result<Value, FunctionFailure> {
+            match name {
+                $(stringify!($module) => {
+                    let request: $module::Request = input::decode(event)?;
+                    // Boxed, so that one function's state does not make every invocation's future as large as the largest.
+                    let response: $module::Response = Box::pin($module::handle(clients, request)).await?;
+                    output(response)
+                })+
+                _ => Err(FunctionFailure {
+                    error_type: ErrorType::UnknownHandler,
+                    message: format!("there is no handler {name:?}; there are {}", HANDLERS.join(", ")),
+                }),
+            }
+        }
+    };
+}
+
+handlers! {
+    launch_emr,
+    status_emr,
+    check_duplicate_emr,
+    terminate_emr,
+    add_worker_instances_emr,
+    status_add_worker_instances_emr,
+    submit_cmd_run_step_emr,
+    status_step_emr,
+    check_duplicate_stepfunction,
+    submit_stepfunction,
+    status_stepfunction,
+    read_state_info_from_s3,
+    write_state_info_to_s3,
+    remove_state_info_from_s3,
+    send_msg_sns,
+}
+
+fn output(response: impl serde::Serialize) -> Result<Value, FunctionFailure> {
+    serde_json::to_value(response).map_err(|error| FunctionFailure {
+        error_type: ErrorType::ServiceError,
+        message: format!("the response cannot be written as JSON: {error}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::shared::replay::Replay;
+
+    #[tokio::test]
+    async fn an_unknown_handler_is_refused_by_name() {
+        let failure = invoke("lunch_emr", &Replay::new().clients(&[]), json!({}))
+            .await
+            .unwrap_err();
+        assert_eq!(failure.error_type, ErrorType::UnknownHandler);
+        assert!(failure.message.contains("launch_emr"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn an_event_of_the_wrong_shape_reaches_no_service() {
+        let clients = Replay::new().clients(&[]);
+        for (name, event, field) in [
+            ("launch_emr", json!({"BatchId": "a b"}), "BatchId"),
+            ("status_emr", json!({"ClusterId": ""}), "ClusterId"),
+            (
+                "check_duplicate_emr",
+                json!({"OwnerExecutionArn": 1}),
+                "OwnerExecutionArn",
+            ),
+            ("terminate_emr", json!({}), "ClusterId"),
+            (
+                "add_worker_instances_emr",
+                json!({"ClusterId": "j-1", "TargetTotalWorkers": -1}),
+                "TargetTotalWorkers",
+            ),
+            (
+                "status_add_worker_instances_emr",
+                json!({"ClusterId": "j-1", "WorkerInstanceFleetId": "ig-1", "TargetTotalWorkers": 2}),
+                "WorkerInstanceFleetId",
+            ),
+            (
+                "submit_cmd_run_step_emr",
+                json!({"ClusterId": "j-1", "NextStepNameAndCmd": {"Step_Name": 1}}),
+                "Step_Name",
+            ),
+            (
+                "status_step_emr",
+                json!({"ClusterId": "j-1", "StepId": "x"}),
+                "StepId",
+            ),
+            (
+                "check_duplicate_stepfunction",
+                json!({"ExecutionArn": "me"}),
+                "ExecutionArn",
+            ),
+            (
+                "submit_stepfunction",
+                json!({"nextStateMachineArn": "facts"}),
+                "nextStateMachineArn",
+            ),
+            (
+                "status_stepfunction",
+                json!({"executionArn": ""}),
+                "executionArn",
+            ),
+            ("read_state_info_from_s3", json!([]), "top level"),
+            (
+                "write_state_info_to_s3",
+                json!({"ClusterId": "i-1"}),
+                "ClusterId",
+            ),
+            (
+                "remove_state_info_from_s3",
+                json!({"ClusterId": 7}),
+                "ClusterId",
+            ),
+            ("send_msg_sns", json!({}), "Message"),
+        ] {
+            let failure = invoke(name, &clients, event).await.unwrap_err();
+            assert_eq!(
+                failure.error_type,
+                ErrorType::InvalidInput,
+                "{name}: {failure}"
+            );
+            assert!(failure.message.contains(field), "{name}: {failure}");
+        }
+    }
+
+    #[test]
+    fn there_are_fifteen_handlers() {
+        assert_eq!(HANDLERS.len(), 15);
+    }
+}

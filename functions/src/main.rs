@@ -1,2 +1,38 @@
-//! Placeholder.
-fn main() {}
+//! The `bootstrap` binary of all fifteen functions. Lambda starts it with `_HANDLER`, the template's `Handler`, and it serves
+//! that one function until Lambda ends it.
+
+use std::process::ExitCode;
+
+use functions::{Clients, FunctionFailure, HANDLERS, invoke};
+use lambda_runtime::{LambdaEvent, service_fn, tracing};
+use serde_json::Value;
+
+// One invocation at a time: more threads would only cost start-up time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    tracing::init_default_subscriber();
+    let handler = std::env::var("_HANDLER").unwrap_or_default();
+    if !HANDLERS.contains(&handler.as_str()) {
+        tracing::error!("_HANDLER is {handler:?}; there are {}", HANDLERS.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let clients = Clients::from_environment().await;
+    let serve = |event: LambdaEvent<Value>| {
+        let (handler, clients) = (handler.as_str(), &clients);
+        async move {
+            let outcome: Result<Value, FunctionFailure> =
+                invoke(handler, clients, event.payload).await;
+            if let Err(failure) = &outcome {
+                tracing::error!(error_type = %failure.error_type, "{}", failure.message);
+            }
+            outcome
+        }
+    };
+    match lambda_runtime::run(service_fn(serve)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the Lambda runtime ended: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `check_duplicate_emr`: whether a cluster of this pipeline is already up. The guard before a launch, and the reaper's way to
+//! find what an aborted execution has left.
+
+use serde::{Deserialize, Serialize};
+
+use crate::shared::clients::Clients;
+use crate::shared::cluster::{Cluster, ClusterError, Ownership, active};
+use crate::shared::config_source::{ConfigError, load};
+use crate::shared::errors::{ErrorType, Typed};
+use crate::shared::identifiers::ExecutionArn;
+use crate::shared::run::Run;
+use crate::shared::tags;
+
+/// Whose clusters count.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    /// Only clusters of this execution count.
+    owner_execution_arn: Option<ExecutionArn>,
+    /// The asking run; its own clusters are no duplicates.
+    #[serde(flatten)]
+    run: Run,
+}
+
+/// What is up.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    status: &'static str,
+    /// The oldest of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_id: Option<String>,
+    clusters: Vec<Found>,
+    #[serde(flatten)]
+    run: Run,
+}
+
+/// One active cluster, with the run that its tags name.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Found {
+    cluster_id: String,
+    name: String,
+    cluster_state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<String>,
+}
+
+/// Why the question has no answer. The guard then fails closed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The pipeline's name is unknown.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Listing failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+impl Typed for Error {
+    fn error_type(&self) -> ErrorType {
+        match self {
+            Self::Config(error) => error.error_type(),
+            Self::Cluster(error) => error.error_type(),
+        }
+    }
+}
+
+/// Lists and decides by tag.
+pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
+    let config = load(clients).await?;
+    let pipeline = clients.environment().get("Pipeline_Name").unwrap_or(&config.name);
+    let counts = |cluster: &Cluster| {
+        let owner = cluster.tag(tags::EXECUTION_ARN);
+        match (&request.owner_execution_arn, &request.run.execution_arn) {
+            (Some(wanted), _) => cluster.ownership(pipeline) == Ownership::Own && owner == Some(wanted.as_str()),
+            // An untagged cluster of our name may be ours: the guard would rather stop a run than start a second cluster.
+            (None, Some(own)) => cluster.ownership(pipeline) != Ownership::Foreign && owner != Some(own.as_str()),
+            (None, None) => cluster.ownership(pipeline) != Ownership::Foreign,
+        }
+    };
+    let mut clusters = active(clients, |summary| summary.name() == Some(config.name.as_str())).await?;
+    clusters.retain(counts);
+    let clusters: Vec<Found> = clusters.into_iter().map(found).collect();
+    Ok(Response {
+        status: if clusters.is_empty() { "NOTRUNNING" } else { "RUNNING" },
+        cluster_id: clusters.first().map(|first| first.cluster_id.clone()),
+        clusters,
+        run: request.run,
+    })
+}
+
+fn found(cluster: Cluster) -> Found {
+    Found {
+        execution_arn: cluster.tag(tags::EXECUTION_ARN).map(str::to_owned),
+        batch_id: cluster.tag(tags::BATCH_ID).map(str::to_owned),
+        cluster_id: cluster.id,
+        name: cluster.name,
+        cluster_state: cluster.state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::shared::config::tests::ORIGINAL;
+    use crate::shared::replay::{CONFIG, EXECUTION, Replay, cluster_json};
+    use crate::{ErrorType, FunctionFailure, invoke};
+
+    const OURS: (&str, &str) = ("pipeline", "data_pipeline");
+    const OTHER: &str = "arn:aws:states:us-east-1:000000000000:execution:master:yesterday";
+
+    async fn check(replay: Replay, event: Value) -> Result<Value, FunctionFailure> {
+        let outcome = invoke("check_duplicate_emr", &replay.clients(&CONFIG), event).await;
+        replay.finish();
+        outcome
+    }
+
+    fn three_clusters() -> Replay {
+        let listed = |id: &str| json!({"Id": id, "Name": "data_pipeline"});
+        Replay::new()
+            .config(ORIGINAL)
+            .any("ListClusters", json!({"Clusters": [listed("j-1"), {"Id": "j-8", "Name": "else"}], "Marker": "2"}))
+            .any("ListClusters", json!({"Clusters": [listed("j-2"), listed("j-3")]}))
+            .any("DescribeCluster", cluster_json("j-1", "WAITING", &[OURS, ("execution-arn", EXECUTION)]))
+            .any("DescribeCluster", cluster_json("j-2", "RUNNING", &[OURS, ("execution-arn", OTHER), ("batch-id", "B0")]))
+            .any("DescribeCluster", cluster_json("j-3", "RUNNING", &[("pipeline", "foreign")]))
+    }
+
+    #[tokio::test]
+    async fn a_throttled_list_fails_closed() {
+        let failure = check(Replay::new().config(ORIGINAL).throttles("ListClusters"), json!({})).await.unwrap_err();
+        assert_eq!(failure.error_type, ErrorType::Throttled);
+    }
+
+    #[tokio::test]
+    async fn another_runs_cluster_is_a_duplicate_and_ones_own_is_not() {
+        let answer = check(three_clusters(), json!({"ExecutionArn": EXECUTION, "BatchId": "B1"})).await.unwrap();
+        assert_eq!(
+            answer,
+            json!({
+                "Status": "RUNNING", "ClusterId": "j-2",
+                "Clusters": [{
+                    "ClusterId": "j-2", "Name": "data_pipeline", "ClusterState": "RUNNING", "ExecutionArn": OTHER, "BatchId": "B0",
+                }],
+                "BatchId": "B1", "ExecutionArn": EXECUTION,
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn an_owners_clusters_are_found_by_exactly_its_tag() {
+        let answer = check(three_clusters(), json!({"OwnerExecutionArn": EXECUTION})).await.unwrap();
+        assert_eq!(answer["ClusterId"], "j-1");
+        assert_eq!(answer["Clusters"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[tokio::test]
+    async fn an_untagged_cluster_of_our_name_stops_a_run_but_has_no_owner() {
+        let untagged = || {
+            Replay::new()
+                .config(ORIGINAL)
+                .any("ListClusters", json!({"Clusters": [{"Id": "j-1", "Name": "data_pipeline"}]}))
+                .any("DescribeCluster", cluster_json("j-1", "WAITING", &[]))
+        };
+        assert_eq!(check(untagged(), json!({})).await.unwrap()["Status"], "RUNNING");
+        assert_eq!(check(untagged(), json!({"OwnerExecutionArn": EXECUTION})).await.unwrap()["Status"], "NOTRUNNING");
+    }
+
+    #[tokio::test]
+    async fn the_originals_event_gets_the_originals_answer() {
+        let replay = Replay::new().config(ORIGINAL).any("ListClusters", json!({"Clusters": []}));
+        assert_eq!(check(replay, json!({})).await.unwrap(), json!({"Status": "NOTRUNNING", "Clusters": []}));
+    }
+}

@@ -1,0 +1,272 @@
+//! `status_step_emr`: whether a step has done its work. Polled until it says SUCCESS or ERROR.
+
+use serde::{Deserialize, Serialize};
+
+use crate::shared::clients::Clients;
+use crate::shared::cluster::{ClusterError, describe};
+use crate::shared::config_source::polling;
+use crate::shared::errors::{CallError, ErrorType, Typed};
+use crate::shared::identifiers::{ClusterId, StepId};
+use crate::shared::moment;
+use crate::shared::run::Run;
+use crate::shared::states::{ClusterPhase, StepPhase, step_phase};
+
+const DESCRIBE_STEP: &str = "elasticmapreduce:DescribeStep";
+
+/// The step to look at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    cluster_id: ClusterId,
+    step_id: StepId,
+    #[serde(flatten)]
+    run: Run,
+}
+
+/// Its state, in the original flow's three words and in EMR's own, and why it failed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    cluster_id: ClusterId,
+    step_id: StepId,
+    status: &'static str,
+    #[serde(flatten)]
+    details: Details,
+    poll_after_seconds: u32,
+    /// EMR wants to be asked less often; nothing is known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    throttled: bool,
+    #[serde(flatten)]
+    run: Run,
+}
+
+/// What EMR tells.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Details {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    /// Where the step's own log is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+}
+
+/// Why nothing is known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cluster does not exist.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The step does not exist.
+    #[error("there is no step {step} on cluster {cluster}: {detail}")]
+    NotFound {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The step.
+        step: StepId,
+        /// What EMR says.
+        detail: String,
+    },
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl Typed for Error {
+    fn error_type(&self) -> ErrorType {
+        match self {
+            Self::Cluster(error) => error.error_type(),
+            Self::NotFound { .. } => ErrorType::StepNotFound,
+            Self::Call(error) => error.error_type(),
+        }
+    }
+}
+
+/// Looks at the step, and while it has not ended at its cluster too.
+pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
+    let polling = polling(clients).await;
+    let Request { cluster_id, step_id, run } = request;
+    let respond = |status, details, poll_after_seconds, throttled| Response {
+        cluster_id: cluster_id.clone(),
+        step_id: step_id.clone(),
+        status,
+        details,
+        poll_after_seconds,
+        throttled,
+        run,
+    };
+    let call = clients.emr().describe_step().cluster_id(cluster_id.as_str()).step_id(step_id.as_str()).send();
+    let answer = match call.await.map_err(|error| CallError::new(DESCRIBE_STEP, format!("{step_id} of {cluster_id}"), error)) {
+        Ok(answer) => answer,
+        Err(error) if error.is_throttling() => {
+            tracing::warn!("asking later: {error}");
+            return Ok(respond("SUBMITTED", Details::default(), polling.longest_seconds, true));
+        }
+        Err(error) if error.is_refusal() => {
+            // EMR says "not valid" of both ids with one code; the cluster's existence tells which.
+            describe(clients, &cluster_id).await?;
+            return Err(Error::NotFound {
+                cluster: cluster_id,
+                step: step_id,
+                detail: error.detail().to_owned(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let step = answer.step.ok_or_else(|| CallError::incomplete(DESCRIBE_STEP, &step_id, "step"))?;
+    let status = step.status.as_ref();
+    let timeline = status.and_then(|status| status.timeline());
+    let began = timeline.and_then(|timeline| timeline.start_date_time().or(timeline.creation_date_time())).copied();
+    let mut details = details(&step);
+    let phase = step_phase(details.step_state.as_deref().unwrap_or_default());
+    let word = match phase {
+        StepPhase::Succeeded => "SUCCESS",
+        StepPhase::Failed => "ERROR",
+        StepPhase::Unfinished if cluster_is_gone(clients, &cluster_id, &mut details).await => "ERROR",
+        StepPhase::Unfinished => "SUBMITTED",
+    };
+    let wait = polling.after(clients.age(began.as_ref()), step_id.as_str());
+    Ok(respond(word, details, wait, false))
+}
+
+fn details(step: &aws_sdk_emr::types::Step) -> Details {
+    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let status = step.status();
+    let timeline = status.and_then(|status| status.timeline());
+    let change = status.and_then(|status| status.state_change_reason());
+    let failure = status.and_then(|status| status.failure_details());
+    let code = change.and_then(|change| change.code()).map(|code| code.as_str().to_owned());
+    Details {
+        step_name: text(step.name()),
+        step_state: status.and_then(|status| status.state()).map(|state| state.as_str().to_owned()),
+        reason: failure.and_then(|failure| text(failure.reason())).or(code),
+        message: failure.and_then(|failure| text(failure.message())).or_else(|| change.and_then(|change| text(change.message()))),
+        log_file: failure.and_then(|failure| text(failure.log_file())),
+        created_at: moment::optional(timeline.and_then(|timeline| timeline.creation_date_time())),
+        started_at: moment::optional(timeline.and_then(|timeline| timeline.start_date_time())),
+        ended_at: moment::optional(timeline.and_then(|timeline| timeline.end_date_time())),
+    }
+}
+
+/// A step that has not ended on a cluster that has will never end. If the cluster cannot be looked at, the next poll will.
+async fn cluster_is_gone(clients: &Clients, cluster: &ClusterId, details: &mut Details) -> bool {
+    match describe(clients, cluster).await {
+        Ok(found) if found.phase() == ClusterPhase::Ended => {
+            details.reason = Some(ErrorType::ClusterGone.as_str().to_owned());
+            details.message = Some(format!("the cluster ended before the step: {}", found.situation()));
+            true
+        }
+        Ok(_) => false,
+        Err(error) => {
+            tracing::warn!("the step's cluster could not be looked at: {error}");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::shared::replay::{NOW, Replay, cluster_json};
+    use crate::{ErrorType, FunctionFailure, invoke};
+
+    async fn status(replay: Replay) -> Result<Value, FunctionFailure> {
+        let outcome = invoke("status_step_emr", &replay.clients(&[]), json!({"ClusterId": "j-1", "StepId": "s-1"})).await;
+        replay.finish();
+        outcome
+    }
+
+    fn step(status: Value) -> Replay {
+        let asked = json!({"ClusterId": "j-1", "StepId": "s-1"});
+        Replay::new().call("DescribeStep", asked, json!({"Step": {"Id": "s-1", "Name": "load", "Status": status}}))
+    }
+
+    fn invalid(replay: Replay, operation: &str) -> Replay {
+        replay.refuses(operation, 400, "InvalidRequestException", "it is not valid.")
+    }
+
+    #[tokio::test]
+    async fn an_unknown_step_and_an_unknown_cluster_are_told_apart() {
+        let step = invalid(Replay::new(), "DescribeStep").any("DescribeCluster", cluster_json("j-1", "WAITING", &[]));
+        assert_eq!(status(step).await.unwrap_err().error_type, ErrorType::StepNotFound);
+        let cluster = invalid(invalid(Replay::new(), "DescribeStep"), "DescribeCluster");
+        assert_eq!(status(cluster).await.unwrap_err().error_type, ErrorType::ClusterNotFound);
+    }
+
+    #[tokio::test]
+    async fn throttling_means_later_and_not_failure() {
+        let answer = status(Replay::new().throttles("DescribeStep")).await.unwrap();
+        assert_eq!(
+            answer,
+            json!({"ClusterId": "j-1", "StepId": "s-1", "Status": "SUBMITTED", "PollAfterSeconds": 60, "Throttled": true})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failed_step_says_why_and_where_its_log_is() {
+        let failure = json!({"Reason": "Unknown Error.", "Message": "line 3", "LogFile": "s3://b/logs/stderr.gz"});
+        let answer = status(step(json!({"State": "FAILED", "FailureDetails": failure, "Timeline": {"EndDateTime": NOW}}))).await.unwrap();
+        assert_eq!(
+            [&answer["Status"], &answer["Reason"], &answer["Message"], &answer["LogFile"], &answer["EndedAt"]],
+            ["ERROR", "Unknown Error.", "line 3", "s3://b/logs/stderr.gz", "2026-11-21T02:10:00Z"]
+        );
+    }
+
+    #[tokio::test]
+    async fn cancelled_and_interrupted_are_errors_at_once() {
+        for state in ["CANCELLED", "INTERRUPTED"] {
+            let reason = json!({"Message": "ended by hand"});
+            let answer = status(step(json!({"State": state, "StateChangeReason": reason}))).await.unwrap();
+            assert_eq!((answer["Status"].as_str(), answer["Message"].as_str()), (Some("ERROR"), Some("ended by hand")));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_step_whose_cluster_ended_under_it_is_an_error() {
+        let replay = step(json!({"State": "RUNNING"})).any("DescribeCluster", cluster_json("j-1", "TERMINATED", &[]));
+        let answer = status(replay).await.unwrap();
+        assert_eq!((answer["Status"].as_str(), answer["Reason"].as_str()), (Some("ERROR"), Some("ClusterGone")));
+    }
+
+    #[tokio::test]
+    async fn unfinished_and_unknown_states_go_on() {
+        for state in ["PENDING", "RUNNING", "CANCEL_PENDING", "A_NEW_STATE"] {
+            let replay = step(json!({"State": state})).any("DescribeCluster", cluster_json("j-1", "RUNNING", &[]));
+            let answer = status(replay).await.unwrap();
+            assert_eq!((answer["Status"].as_str(), answer["StepState"].as_str()), (Some("SUBMITTED"), Some(state)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_cannot_be_looked_at_does_not_end_the_step() {
+        let replay = step(json!({"State": "RUNNING"})).throttles("DescribeCluster");
+        assert_eq!(status(replay).await.unwrap()["Status"], "SUBMITTED");
+    }
+
+    #[tokio::test]
+    async fn the_wait_grows_with_the_steps_age() {
+        let timeline = json!({"CreationDateTime": NOW - 900, "StartDateTime": NOW - 300});
+        let replay = step(json!({"State": "RUNNING", "Timeline": timeline})).any("DescribeCluster", cluster_json("j-1", "RUNNING", &[]));
+        let wait = status(replay).await.unwrap()["PollAfterSeconds"].as_u64().unwrap();
+        assert!((30..=36).contains(&wait), "{wait}");
+    }
+
+    #[tokio::test]
+    async fn the_originals_event_gets_success() {
+        let answer = status(step(json!({"State": "COMPLETED"}))).await.unwrap();
+        assert_eq!([&answer["ClusterId"], &answer["StepId"], &answer["Status"]], ["j-1", "s-1", "SUCCESS"]);
+    }
+}
