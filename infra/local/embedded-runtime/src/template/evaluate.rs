@@ -61,7 +61,10 @@ impl<'a> Evaluator<'a> {
                 let mut evaluated = Vec::new();
                 for entry in entries {
                     match self.value(&entry.value) {
-                        Ok(Some(value)) => evaluated.push(Entry { value, ..entry.clone() }),
+                        Ok(Some(value)) => evaluated.push(Entry {
+                            value,
+                            ..entry.clone()
+                        }),
                         Ok(None) => {}
                         Err(found) => problems.extend(found),
                     }
@@ -81,7 +84,9 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn text(&self, node: &Node) -> Result<String, Vec<Problem>> {
         let value = self.value(node)?;
         let Some(value) = value else {
-            return Err(vec![node.problem("a string is needed here, not AWS::NoValue")]);
+            return Err(vec![
+                node.problem("a string is needed here, not AWS::NoValue"),
+            ]);
         };
         value.scalar_text().ok_or_else(|| {
             let found = value.kind_name().to_owned();
@@ -92,9 +97,13 @@ impl<'a> Evaluator<'a> {
     /// Whether a named condition holds.
     pub(crate) fn condition(&self, name: &str, position: &Position) -> Result<bool, Vec<Problem>> {
         let Some(condition) = self.template.conditions.get(name) else {
-            return Err(vec![position.problem(format!("condition {name} is not declared"))]);
+            return Err(vec![
+                position.problem(format!("condition {name} is not declared")),
+            ]);
         };
-        self.visit(&format!("condition {name}"), position, || self.truth(condition))
+        self.visit(&format!("condition {name}"), position, || {
+            self.truth(condition)
+        })
     }
 
     /// Runs `inner` unless it is being run already, further out.
@@ -118,7 +127,11 @@ impl<'a> Evaluator<'a> {
             Kind::Call(intrinsic, argument) => (intrinsic.clone(), argument.as_ref()),
             Kind::Map(_) => match node.get("Condition") {
                 Some(name) => (Intrinsic::Condition, name),
-                None => return Err(vec![node.problem("a condition is needed here, not a mapping")]),
+                None => {
+                    return Err(vec![
+                        node.problem("a condition is needed here, not a mapping"),
+                    ]);
+                }
             },
             _ => {
                 let problem = format!("a condition is needed here, not {}", node.kind_name());
@@ -151,7 +164,12 @@ impl<'a> Evaluator<'a> {
                     _ => truths.into_iter().any(|truth| truth),
                 })
             }
-            other => Err(vec![node.problem(format!("{} cannot stand in a condition", other.name()))]),
+            other => {
+                Err(vec![node.problem(format!(
+                    "{} cannot stand in a condition",
+                    other.name()
+                ))])
+            }
         }
     }
 
@@ -161,24 +179,37 @@ impl<'a> Evaluator<'a> {
             Intrinsic::Ref => self.reference(literal(argument)?, &node.position),
             Intrinsic::GetAtt => {
                 let (resource, attribute) = self.attribute_name(argument)?;
-                text(identity::attribute(self, &resource, &attribute, &node.position)?)
+                text(identity::attribute(
+                    self,
+                    &resource,
+                    &attribute,
+                    &node.position,
+                )?)
             }
             Intrinsic::Sub => text(self.substitute(argument)?),
             Intrinsic::Join => {
                 let [delimiter, items] = exactly::<2>(intrinsic, argument)?;
                 let delimiter = self.text(delimiter)?;
                 let items = self.list(intrinsic, items)?;
-                let texts = items.iter().map(|item| self.text(item)).collect::<Result<Vec<_>, _>>()?;
+                let texts = items
+                    .iter()
+                    .map(|item| self.text(item))
+                    .collect::<Result<Vec<_>, _>>()?;
                 text(texts.join(&delimiter))
             }
             Intrinsic::Select => {
                 let [index, items] = exactly::<2>(intrinsic, argument)?;
                 let written = self.text(index)?;
                 let items = self.list(intrinsic, items)?;
-                let chosen = written.parse().ok().and_then(|index: usize| items.get(index));
+                let chosen = written
+                    .parse()
+                    .ok()
+                    .and_then(|index: usize| items.get(index));
                 let chosen = chosen.ok_or_else(|| {
                     let count = items.len();
-                    vec![index.problem(format!("Fn::Select wants item {written} of a list of {count}"))]
+                    vec![index.problem(format!(
+                        "Fn::Select wants item {written} of a list of {count}"
+                    ))]
                 })?;
                 self.value(chosen)
             }
@@ -186,7 +217,11 @@ impl<'a> Evaluator<'a> {
                 let [delimiter, whole] = exactly::<2>(intrinsic, argument)?;
                 let (delimiter, whole) = (self.text(delimiter)?, self.text(whole)?);
                 let pieces = whole.split(delimiter.as_str());
-                let kind = Kind::List(pieces.map(|piece| Node::string(node.position.clone(), piece)).collect());
+                let kind = Kind::List(
+                    pieces
+                        .map(|piece| Node::string(node.position.clone(), piece))
+                        .collect(),
+                );
                 let position = node.position.clone();
                 Ok(Some(Node { position, kind }))
             }
@@ -196,11 +231,17 @@ impl<'a> Evaluator<'a> {
                 let holds = self.condition(literal(condition)?, &condition.position)?;
                 self.value(if holds { positive } else { negative })
             }
-            Intrinsic::Equals | Intrinsic::And | Intrinsic::Or | Intrinsic::Not | Intrinsic::Condition => {
+            Intrinsic::Equals
+            | Intrinsic::And
+            | Intrinsic::Or
+            | Intrinsic::Not
+            | Intrinsic::Condition => {
                 let problem = format!("{} belongs into the section Conditions", intrinsic.name());
                 Err(vec![node.problem(problem)])
             }
-            Intrinsic::Unsupported(name) => Err(vec![node.problem(format!("{name} is not supported"))]),
+            Intrinsic::Unsupported(name) => {
+                Err(vec![node.problem(format!("{name} is not supported"))])
+            }
         }
     }
 
@@ -225,7 +266,9 @@ impl<'a> Evaluator<'a> {
         let text = match self.surroundings.pseudo_parameter(name) {
             Some(text) => text,
             None if name.starts_with("AWS::") => {
-                return Err(vec![position.problem(format!("the pseudo parameter {name} is not supported"))]);
+                return Err(vec![
+                    position.problem(format!("the pseudo parameter {name} is not supported")),
+                ]);
             }
             None => identity::reference(self, name, position)?,
         };
@@ -241,15 +284,17 @@ impl<'a> Evaluator<'a> {
         if let Some([resource, attribute]) = argument.items() {
             return Ok((literal(resource)?.to_owned(), self.text(attribute)?));
         }
-        Err(vec![
-            argument.problem("Fn::GetAtt takes Resource.Attribute or a list of the two"),
-        ])
+        Err(vec![argument.problem(
+            "Fn::GetAtt takes Resource.Attribute or a list of the two",
+        )])
     }
 
     fn list(&self, intrinsic: &Intrinsic, node: &Node) -> Result<Vec<Node>, Vec<Problem>> {
         match self.value(node)?.map(|value| value.kind) {
             Some(Kind::List(items)) => Ok(items),
-            _ => Err(vec![node.problem(format!("{} needs a list here", intrinsic.name()))]),
+            _ => Err(vec![
+                node.problem(format!("{} needs a list here", intrinsic.name())),
+            ]),
         }
     }
 
@@ -257,7 +302,9 @@ impl<'a> Evaluator<'a> {
         let (template, variables) = match argument.items() {
             Some([template, variables]) => (template, Some(variables)),
             Some(_) => {
-                return Err(vec![argument.problem("Fn::Sub takes a string, or a string and a mapping")]);
+                return Err(vec![
+                    argument.problem("Fn::Sub takes a string, or a string and a mapping"),
+                ]);
             }
             None => (argument, None),
         };
@@ -286,10 +333,16 @@ impl<'a> Evaluator<'a> {
                         Err(found) => problems.extend(found),
                     }
                 }
-                Part::Unfinished => problems.push(template.problem("Fn::Sub has ${ without its closing brace")),
+                Part::Unfinished => {
+                    problems.push(template.problem("Fn::Sub has ${ without its closing brace"))
+                }
             }
         }
-        if problems.is_empty() { Ok(result) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(result)
+        } else {
+            Err(problems)
+        }
     }
 
     fn variable(&self, name: &str, position: &Position) -> Result<String, Vec<Problem>> {
@@ -300,10 +353,15 @@ impl<'a> Evaluator<'a> {
         }
         match self.reference(name, position)? {
             Some(node) => node.scalar_text().ok_or_else(|| {
-                let problem = format!("{name} is {} and cannot be put into a string", node.kind_name());
+                let problem = format!(
+                    "{name} is {} and cannot be put into a string",
+                    node.kind_name()
+                );
                 vec![position.problem(problem)]
             }),
-            None => Err(vec![position.problem("AWS::NoValue cannot be put into a string")]),
+            None => Err(vec![
+                position.problem("AWS::NoValue cannot be put into a string"),
+            ]),
         }
     }
 
@@ -318,7 +376,9 @@ impl<'a> Evaluator<'a> {
             Some(value) => self.value(value),
             None => {
                 let path = keys.join(".");
-                Err(vec![node.problem(format!("the section Mappings has no {path}"))])
+                Err(vec![
+                    node.problem(format!("the section Mappings has no {path}")),
+                ])
             }
         }
     }
@@ -331,7 +391,10 @@ fn literal(node: &Node) -> Result<&str, Vec<Problem>> {
     })
 }
 
-fn exactly<'n, const COUNT: usize>(intrinsic: &Intrinsic, node: &'n Node) -> Result<&'n [Node; COUNT], Vec<Problem>> {
+fn exactly<'n, const COUNT: usize>(
+    intrinsic: &Intrinsic,
+    node: &'n Node,
+) -> Result<&'n [Node; COUNT], Vec<Problem>> {
     let items = node.items().unwrap_or_default();
     items.try_into().map_err(|_| {
         let problem = format!("{} takes a list of {COUNT}", intrinsic.name());

@@ -32,7 +32,9 @@ pub(crate) fn apply(template: &mut Template, globals: &Node, problems: &mut Vec<
 fn merged(global: &Node, own: Node) -> Node {
     let kind = match (&global.kind, own.kind) {
         (Kind::Map(global), Kind::Map(own)) => Kind::Map(merged_entries(global, own)),
-        (Kind::List(global), Kind::List(own)) => Kind::List(global.iter().cloned().chain(own).collect()),
+        (Kind::List(global), Kind::List(own)) => {
+            Kind::List(global.iter().cloned().chain(own).collect())
+        }
         (_, own) => own,
     };
     let position = own.position;
@@ -42,7 +44,10 @@ fn merged(global: &Node, own: Node) -> Node {
 fn merged_entries(global: &[Entry], own: Vec<Entry>) -> Vec<Entry> {
     let mut entries = global.to_vec();
     for entry in own {
-        match entries.iter_mut().find(|inherited| inherited.key == entry.key) {
+        match entries
+            .iter_mut()
+            .find(|inherited| inherited.key == entry.key)
+        {
             Some(inherited) => {
                 let value = merged(&inherited.value, entry.value);
                 *inherited = Entry { value, ..entry };

@@ -37,7 +37,9 @@ fn naming(type_name: &str) -> Option<Naming> {
         "AWS::SNS::Subscription" => (None, Uuid),
         "AWS::Serverless::Function" => (Some("FunctionName"), Mixed),
         "AWS::Serverless::StateMachine" => (Some("Name"), Mixed),
-        "AWS::Events::Rule" | "AWS::Scheduler::Schedule" | "AWS::Scheduler::ScheduleGroup" => (Some("Name"), Mixed),
+        "AWS::Events::Rule" | "AWS::Scheduler::Schedule" | "AWS::Scheduler::ScheduleGroup" => {
+            (Some("Name"), Mixed)
+        }
         "AWS::IAM::Role" => (Some("RoleName"), Mixed),
         "AWS::IAM::Policy" => (Some("PolicyName"), Mixed),
         "AWS::IAM::ManagedPolicy" => (Some("ManagedPolicyName"), Mixed),
@@ -49,9 +51,9 @@ fn naming(type_name: &str) -> Option<Naming> {
         "AWS::Logs::LogGroup" => (Some("LogGroupName"), Mixed),
         "AWS::Logs::MetricFilter" => (Some("FilterName"), Mixed),
         "AWS::SQS::Queue" => (Some("QueueName"), Mixed),
-        "AWS::EMR::SecurityConfiguration" | "AWS::Glue::SecurityConfiguration" | "AWS::Athena::WorkGroup" => {
-            (Some("Name"), Mixed)
-        }
+        "AWS::EMR::SecurityConfiguration"
+        | "AWS::Glue::SecurityConfiguration"
+        | "AWS::Athena::WorkGroup" => (Some("Name"), Mixed),
         "AWS::EC2::SecurityGroup" => (None, Prefixed("sg")),
         "AWS::EC2::VPCEndpoint" => (None, Prefixed("vpce")),
         "AWS::Glue::Database"
@@ -65,7 +67,10 @@ fn naming(type_name: &str) -> Option<Naming> {
         | "AWS::Budgets::Budget" => (None, Mixed),
         _ => return None,
     };
-    Some(Naming { property, generated })
+    Some(Naming {
+        property,
+        generated,
+    })
 }
 
 /// Whether resources of this type can be provisioned or at least recorded.
@@ -99,10 +104,16 @@ pub(crate) fn reference(evaluator: &Evaluator<'_>, name: &str, position: &Positi
             let topic = property(evaluator, declaration, "TopicArn")?.unwrap_or_default();
             format!("{topic}:{physical}")
         }
-        "AWS::Serverless::StateMachine" => arn(evaluator, "states", &format!("stateMachine:{physical}")),
+        "AWS::Serverless::StateMachine" => {
+            arn(evaluator, "states", &format!("stateMachine:{physical}"))
+        }
         "AWS::IAM::ManagedPolicy" => global_arn(evaluator, "iam", &format!("policy/{physical}")),
         "AWS::SQS::Queue" => queue_url(evaluator, &physical),
-        "AWS::Glue::Database" => match declaration.properties.as_ref().and_then(|node| node.get("DatabaseInput")) {
+        "AWS::Glue::Database" => match declaration
+            .properties
+            .as_ref()
+            .and_then(|node| node.get("DatabaseInput"))
+        {
             Some(input) => match input.get("Name") {
                 Some(name) => evaluator.text(name)?,
                 None => physical.to_lowercase(),
@@ -114,7 +125,12 @@ pub(crate) fn reference(evaluator: &Evaluator<'_>, name: &str, position: &Positi
 }
 
 /// What `Fn::GetAtt` gives.
-pub(crate) fn attribute(evaluator: &Evaluator<'_>, name: &str, attribute: &str, position: &Position) -> Text {
+pub(crate) fn attribute(
+    evaluator: &Evaluator<'_>,
+    name: &str,
+    attribute: &str,
+    position: &Position,
+) -> Text {
     if let Some(role) = implicit_role(evaluator, name)
         && attribute == "Arn"
     {
@@ -126,18 +142,31 @@ pub(crate) fn attribute(evaluator: &Evaluator<'_>, name: &str, attribute: &str, 
     let text = match (declaration.type_name.as_str(), attribute) {
         ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{physical}"),
         ("AWS::S3::Bucket", "DomainName") => format!("{physical}.s3.amazonaws.com"),
-        ("AWS::S3::Bucket", "RegionalDomainName") => format!("{physical}.s3.{region}.amazonaws.com"),
+        ("AWS::S3::Bucket", "RegionalDomainName") => {
+            format!("{physical}.s3.{region}.amazonaws.com")
+        }
         ("AWS::SNS::Topic", "TopicArn") => arn(evaluator, "sns", &physical),
         ("AWS::SNS::Topic", "TopicName") => physical,
         ("AWS::Serverless::Function", "Arn") => function_arn(evaluator, &physical),
-        ("AWS::Serverless::StateMachine", "Arn") => arn(evaluator, "states", &format!("stateMachine:{physical}")),
+        ("AWS::Serverless::StateMachine", "Arn") => {
+            arn(evaluator, "states", &format!("stateMachine:{physical}"))
+        }
         ("AWS::Serverless::StateMachine", "Name") => physical,
         ("AWS::Events::Rule", "Arn") => arn(evaluator, "events", &format!("rule/{physical}")),
         ("AWS::Scheduler::Schedule", "Arn") => {
-            let group = property(evaluator, declaration, "GroupName")?.unwrap_or_else(|| "default".to_owned());
-            arn(evaluator, "scheduler", &format!("schedule/{group}/{physical}"))
+            let group = property(evaluator, declaration, "GroupName")?
+                .unwrap_or_else(|| "default".to_owned());
+            arn(
+                evaluator,
+                "scheduler",
+                &format!("schedule/{group}/{physical}"),
+            )
         }
-        ("AWS::Scheduler::ScheduleGroup", "Arn") => arn(evaluator, "scheduler", &format!("schedule-group/{physical}")),
+        ("AWS::Scheduler::ScheduleGroup", "Arn") => arn(
+            evaluator,
+            "scheduler",
+            &format!("schedule-group/{physical}"),
+        ),
         ("AWS::IAM::Role", "Arn") => {
             let path = property(evaluator, declaration, "Path")?.unwrap_or_else(|| "/".to_owned());
             global_arn(evaluator, "iam", &format!("role{path}{physical}"))
@@ -151,13 +180,17 @@ pub(crate) fn attribute(evaluator: &Evaluator<'_>, name: &str, attribute: &str, 
         ("AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm", "Arn") => {
             arn(evaluator, "cloudwatch", &format!("alarm:{physical}"))
         }
-        ("AWS::Logs::LogGroup", "Arn") => arn(evaluator, "logs", &format!("log-group:{physical}:*")),
+        ("AWS::Logs::LogGroup", "Arn") => {
+            arn(evaluator, "logs", &format!("log-group:{physical}:*"))
+        }
         ("AWS::SQS::Queue", "Arn") => arn(evaluator, "sqs", &physical),
         ("AWS::SQS::Queue", "QueueName") => physical,
         ("AWS::SQS::Queue", "QueueUrl") => queue_url(evaluator, &physical),
         ("AWS::EC2::SecurityGroup", "GroupId") | ("AWS::EC2::VPCEndpoint", "Id") => physical,
         (type_name, _) => {
-            let problem = format!("{name} ({type_name}) has no attribute {attribute} that this runtime knows");
+            let problem = format!(
+                "{name} ({type_name}) has no attribute {attribute} that this runtime knows"
+            );
             return Err(vec![position.problem(problem)]);
         }
     };
@@ -172,7 +205,10 @@ pub(crate) fn physical_name(evaluator: &Evaluator<'_>, declaration: &Declaration
         return Err(vec![declaration.type_position.problem(problem)]);
     };
     if let Some(property) = naming.property
-        && let Some(node) = declaration.properties.as_ref().and_then(|node| node.get(property))
+        && let Some(node) = declaration
+            .properties
+            .as_ref()
+            .and_then(|node| node.get(property))
     {
         let what = format!("the name of {logical_id}");
         let given = evaluator.visit(&what, &node.position, || evaluator.value(node))?;
@@ -184,11 +220,18 @@ pub(crate) fn physical_name(evaluator: &Evaluator<'_>, declaration: &Declaration
     }
     let stack = &evaluator.surroundings.stack_name;
     Ok(match naming.generated {
-        Generated::Mixed => generated_name(stack, logical_id, digest_text(evaluator, logical_id, 12)),
-        Generated::Lower => generated_name(stack, logical_id, digest_text(evaluator, logical_id, 12)).to_lowercase(),
+        Generated::Mixed => {
+            generated_name(stack, logical_id, digest_text(evaluator, logical_id, 12))
+        }
+        Generated::Lower => {
+            generated_name(stack, logical_id, digest_text(evaluator, logical_id, 12)).to_lowercase()
+        }
         Generated::Uuid => uuid(&digest(evaluator, logical_id)),
         Generated::Prefixed(prefix) => {
-            let digits: String = digest(evaluator, logical_id).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits: String = digest(evaluator, logical_id)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             format!("{prefix}-{}", &digits[..17])
         }
     })
@@ -202,7 +245,11 @@ pub(crate) fn function_arn(evaluator: &Evaluator<'_>, name: &str) -> String {
 /// The role that SAM makes for a function or a state machine that names none.
 pub(crate) fn implicit_role_arn(evaluator: &Evaluator<'_>, logical_id: &str) -> String {
     let suffix = digest_text(evaluator, &format!("{logical_id}Role"), 12);
-    let name = generated_name(&evaluator.surroundings.stack_name, &format!("{logical_id}Role"), suffix);
+    let name = generated_name(
+        &evaluator.surroundings.stack_name,
+        &format!("{logical_id}Role"),
+        suffix,
+    );
     global_arn(evaluator, "iam", &format!("role/{name}"))
 }
 
@@ -216,21 +263,33 @@ fn implicit_role(evaluator: &Evaluator<'_>, name: &str) -> Option<String> {
         owner.type_name.as_str(),
         "AWS::Serverless::Function" | "AWS::Serverless::StateMachine"
     );
-    let names_one = owner.properties.as_ref().is_some_and(|node| node.get("Role").is_some());
+    let names_one = owner
+        .properties
+        .as_ref()
+        .is_some_and(|node| node.get("Role").is_some());
     (makes_roles && !names_one).then(|| {
         let suffix = digest_text(evaluator, name, 12);
         generated_name(&evaluator.surroundings.stack_name, name, suffix)
     })
 }
 
-fn versioned_function(evaluator: &Evaluator<'_>, logical_id: &str, attribute: &str, position: &Position) -> Text {
+fn versioned_function(
+    evaluator: &Evaluator<'_>,
+    logical_id: &str,
+    attribute: &str,
+    position: &Position,
+) -> Text {
     let declaration = declaration(evaluator, logical_id, position)?;
     let Some(alias) = property(evaluator, declaration, "AutoPublishAlias")? else {
         let problem = format!("{logical_id}.{attribute} needs AutoPublishAlias on {logical_id}");
         return Err(vec![position.problem(problem)]);
     };
     let arn = function_arn(evaluator, &physical_name(evaluator, declaration)?);
-    let qualifier = if attribute == "Alias" { alias.as_str() } else { "1" };
+    let qualifier = if attribute == "Alias" {
+        alias.as_str()
+    } else {
+        "1"
+    };
     Ok(format!("{arn}:{qualifier}"))
 }
 
@@ -246,7 +305,8 @@ fn declaration<'a>(
     if let Some((condition, at)) = &declaration.condition
         && !evaluator.condition(condition, at)?
     {
-        let problem = format!("{name} does not exist here, because its condition {condition} does not hold");
+        let problem =
+            format!("{name} does not exist here, because its condition {condition} does not hold");
         return Err(vec![position.problem(problem)]);
     }
     Ok(declaration)
@@ -257,7 +317,10 @@ fn property(
     declaration: &Declaration,
     name: &str,
 ) -> Result<Option<String>, Vec<Problem>> {
-    let node: Option<&Node> = declaration.properties.as_ref().and_then(|node| node.get(name));
+    let node: Option<&Node> = declaration
+        .properties
+        .as_ref()
+        .and_then(|node| node.get(name));
     let Some(node) = node else { return Ok(None) };
     let what = format!("{name} of {}", declaration.logical_id);
     let value = evaluator.visit(&what, &node.position, || evaluator.value(node))?;
@@ -265,16 +328,25 @@ fn property(
 }
 
 fn arn(evaluator: &Evaluator<'_>, service: &str, resource: &str) -> String {
-    let (region, account) = (&evaluator.surroundings.region, &evaluator.surroundings.account);
+    let (region, account) = (
+        &evaluator.surroundings.region,
+        &evaluator.surroundings.account,
+    );
     format!("arn:aws:{service}:{region}:{account}:{resource}")
 }
 
 fn global_arn(evaluator: &Evaluator<'_>, service: &str, resource: &str) -> String {
-    format!("arn:aws:{service}::{}:{resource}", evaluator.surroundings.account)
+    format!(
+        "arn:aws:{service}::{}:{resource}",
+        evaluator.surroundings.account
+    )
 }
 
 fn queue_url(evaluator: &Evaluator<'_>, name: &str) -> String {
-    let (region, account) = (&evaluator.surroundings.region, &evaluator.surroundings.account);
+    let (region, account) = (
+        &evaluator.surroundings.region,
+        &evaluator.surroundings.account,
+    );
     format!("https://sqs.{region}.amazonaws.com/{account}/{name}")
 }
 
@@ -294,7 +366,9 @@ fn digest_text(evaluator: &Evaluator<'_>, logical_id: &str, length: usize) -> St
     const LETTERS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let digest = digest(evaluator, logical_id);
     let letters = digest.iter().take(length);
-    letters.map(|byte| char::from(LETTERS[usize::from(*byte) % 36])).collect()
+    letters
+        .map(|byte| char::from(LETTERS[usize::from(*byte) % 36]))
+        .collect()
 }
 
 fn uuid(digest: &[u8; 32]) -> String {

@@ -122,7 +122,11 @@ impl Template {
                 "AWSTemplateFormatVersion" | "Description" | "Metadata" => {}
                 "Transform" => {
                     if value.as_str() != Some("AWS::Serverless-2016-10-31") {
-                        problems.push(value.problem("the only supported transform is AWS::Serverless-2016-10-31"));
+                        problems.push(
+                            value.problem(
+                                "the only supported transform is AWS::Serverless-2016-10-31",
+                            ),
+                        );
                     }
                 }
                 "Parameters" => {
@@ -155,7 +159,11 @@ impl Template {
         if let Some(globals) = globals {
             globals::apply(&mut template, globals, &mut problems);
         }
-        if problems.is_empty() { Ok(template) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(template)
+        } else {
+            Err(problems)
+        }
     }
 }
 
@@ -186,11 +194,15 @@ impl Declaration {
                 ("Condition", Kind::String(text)) => {
                     declaration.condition = Some((text.clone(), value.position.clone()));
                 }
-                ("DependsOn", Kind::String(text)) => declaration.depends_on.push((text.clone(), value.position.clone())),
+                ("DependsOn", Kind::String(text)) => declaration
+                    .depends_on
+                    .push((text.clone(), value.position.clone())),
                 ("DependsOn", Kind::List(items)) => {
                     for item in items {
                         match item.as_str() {
-                            Some(text) => declaration.depends_on.push((text.to_owned(), item.position.clone())),
+                            Some(text) => declaration
+                                .depends_on
+                                .push((text.to_owned(), item.position.clone())),
                             None => problems.push(item.problem("DependsOn takes logical ids")),
                         }
                     }
@@ -213,7 +225,10 @@ impl Declaration {
 
 fn named(node: &Node, problems: &mut Vec<Problem>) -> IndexMap<String, Node> {
     let Some(entries) = node.entries() else {
-        problems.push(node.problem(format!("a mapping is needed here, not {}", node.kind_name())));
+        problems.push(node.problem(format!(
+            "a mapping is needed here, not {}",
+            node.kind_name()
+        )));
         return IndexMap::new();
     };
     entries

@@ -148,7 +148,10 @@ impl Node {
 
     /// The value of a key, when this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+        self.entries()?
+            .iter()
+            .find(|entry| entry.key == key)
+            .map(|entry| &entry.value)
     }
 
     /// The entries of a mapping.
@@ -207,7 +210,9 @@ impl Node {
             Kind::String(text) => Value::String(text.clone()),
             Kind::List(items) => Value::Array(items.iter().map(Node::to_json).collect()),
             Kind::Map(entries) => {
-                let members = entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json()));
+                let members = entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value.to_json()));
                 Value::Object(members.collect())
             }
             Kind::Call(intrinsic, argument) => {

@@ -62,12 +62,21 @@ impl Parameter {
                 }
                 ("AllowedValues", None) => {
                     let items = entry.value.items().unwrap_or_default();
-                    parameter.allowed_values = Some(items.iter().filter_map(Node::scalar_text).collect());
+                    parameter.allowed_values =
+                        Some(items.iter().filter_map(Node::scalar_text).collect());
                 }
-                ("MinLength", _) => parameter.limits.extend(number.map(|number| (Limit::MinLength, number))),
-                ("MaxLength", _) => parameter.limits.extend(number.map(|number| (Limit::MaxLength, number))),
-                ("MinValue", _) => parameter.limits.extend(number.map(|number| (Limit::MinValue, number))),
-                ("MaxValue", _) => parameter.limits.extend(number.map(|number| (Limit::MaxValue, number))),
+                ("MinLength", _) => parameter
+                    .limits
+                    .extend(number.map(|number| (Limit::MinLength, number))),
+                ("MaxLength", _) => parameter
+                    .limits
+                    .extend(number.map(|number| (Limit::MaxLength, number))),
+                ("MinValue", _) => parameter
+                    .limits
+                    .extend(number.map(|number| (Limit::MinValue, number))),
+                ("MaxValue", _) => parameter
+                    .limits
+                    .extend(number.map(|number| (Limit::MaxValue, number))),
                 ("ConstraintDescription" | "NoEcho", _) => {}
                 (key, _) => {
                     let problem = format!("parameter {name}: {key} is not supported in this form");
@@ -81,11 +90,22 @@ impl Parameter {
         Some(parameter)
     }
 
-    fn value(&self, name: &str, given: Option<&String>, problems: &mut Vec<Problem>) -> Option<Value> {
+    fn value(
+        &self,
+        name: &str,
+        given: Option<&String>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Value> {
         let mut complain = |problem: String| problems.push(self.position.problem(problem));
         let stand_in = || self.stand_in();
-        let Some(text) = given.cloned().or_else(|| self.default.clone()).or_else(stand_in) else {
-            complain(format!("parameter {name} has no default and no value was given"));
+        let Some(text) = given
+            .cloned()
+            .or_else(|| self.default.clone())
+            .or_else(stand_in)
+        else {
+            complain(format!(
+                "parameter {name} has no default and no value was given"
+            ));
             return None;
         };
         let list = self.type_name == "CommaDelimitedList" || self.type_name.starts_with("List<");
@@ -94,7 +114,10 @@ impl Parameter {
             false => vec![text.as_str()],
         };
         if self.type_name.starts_with("AWS::SSM::") {
-            complain(format!("parameter {name}: type {} is not supported", self.type_name));
+            complain(format!(
+                "parameter {name}: type {} is not supported",
+                self.type_name
+            ));
             return None;
         }
         for item in &items {
@@ -104,7 +127,10 @@ impl Parameter {
             if let Some(allowed) = &self.allowed_values
                 && !allowed.iter().any(|allowed| allowed == item)
             {
-                complain(format!("parameter {name} may not be {item:?}, only one of {}", allowed.join(", ")));
+                complain(format!(
+                    "parameter {name} may not be {item:?}, only one of {}",
+                    allowed.join(", ")
+                ));
             }
             for (limit, bound) in &self.limits {
                 if let Some(problem) = limit.broken_by(item, *bound) {
@@ -116,18 +142,26 @@ impl Parameter {
             match Regex::new(&format!("^(?:{pattern})$")) {
                 Ok(regex) => {
                     for item in items.iter().filter(|item| !regex.is_match(item)) {
-                        let problem = format!("parameter {name}: {item:?} does not match {pattern}");
+                        let problem =
+                            format!("parameter {name}: {item:?} does not match {pattern}");
                         problems.push(position.problem(problem));
                     }
                 }
                 Err(error) => {
                     let reason = error.to_string().replace('\n', " ");
-                    problems.push(position.problem(format!("parameter {name}: AllowedPattern: {reason}")));
+                    problems.push(
+                        position.problem(format!("parameter {name}: AllowedPattern: {reason}")),
+                    );
                 }
             }
         }
         Some(match list {
-            true => Value::Array(items.into_iter().map(|item| Value::String(item.to_owned())).collect()),
+            true => Value::Array(
+                items
+                    .into_iter()
+                    .map(|item| Value::String(item.to_owned()))
+                    .collect(),
+            ),
             false => Value::String(text.clone()),
         })
     }
@@ -181,7 +215,10 @@ pub(crate) fn values(
     given: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
 ) -> IndexMap<String, Value> {
-    for name in given.keys().filter(|name| !template.parameters.contains_key(*name)) {
+    for name in given
+        .keys()
+        .filter(|name| !template.parameters.contains_key(*name))
+    {
         let problem = format!("the template has no parameter {name}, but a value was given for it");
         problems.push(Position::file(template.file.clone()).problem(problem));
     }

@@ -24,7 +24,10 @@ impl<'a> Properties<'a> {
         if let Some(node) = node
             && node.entries().is_none()
         {
-            problems.push(node.problem(format!("{owner} must be a mapping, not {}", node.kind_name())));
+            problems.push(node.problem(format!(
+                "{owner} must be a mapping, not {}",
+                node.kind_name()
+            )));
         }
         Self {
             owner: owner.to_owned(),
@@ -41,7 +44,8 @@ impl<'a> Properties<'a> {
     }
 
     pub(crate) fn complain(&mut self, node: &Node, problem: &str) {
-        self.problems.push(node.problem(format!("{}: {problem}", self.owner)));
+        self.problems
+            .push(node.problem(format!("{}: {problem}", self.owner)));
     }
 
     pub(crate) fn absorb(&mut self, problems: Vec<Problem>) {
@@ -52,7 +56,10 @@ impl<'a> Properties<'a> {
         let node = self.get(key)?;
         let text = node.scalar_text();
         if text.is_none() {
-            self.complain(node, &format!("{key} must be a string, not {}", node.kind_name()));
+            self.complain(
+                node,
+                &format!("{key} must be a string, not {}", node.kind_name()),
+            );
         }
         text
     }
@@ -71,7 +78,10 @@ impl<'a> Properties<'a> {
         match number {
             Some(number) if (least..=most).contains(&number) => Some(number),
             _ => {
-                self.complain(node, &format!("{key} must be a whole number from {least} to {most}"));
+                self.complain(
+                    node,
+                    &format!("{key} must be a whole number from {least} to {most}"),
+                );
                 None
             }
         }
@@ -83,7 +93,10 @@ impl<'a> Properties<'a> {
             return IndexMap::new();
         };
         let Some(entries) = node.entries() else {
-            self.complain(node, &format!("{key} must be a mapping, not {}", node.kind_name()));
+            self.complain(
+                node,
+                &format!("{key} must be a mapping, not {}", node.kind_name()),
+            );
             return IndexMap::new();
         };
         let mut texts = IndexMap::new();
@@ -94,7 +107,10 @@ impl<'a> Properties<'a> {
                 }
                 None => {
                     let found = entry.value.kind_name();
-                    self.complain(&entry.value, &format!("{key}.{} must be a string, not {found}", entry.key));
+                    self.complain(
+                        &entry.value,
+                        &format!("{key}.{} must be a string, not {found}", entry.key),
+                    );
                 }
             }
         }

@@ -176,7 +176,13 @@ pub(crate) fn bucket(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> 
 
 pub(crate) fn topic(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Topic {
     let mut properties = resource.properties();
-    properties.left_to_aws(&["TopicName", "DisplayName", "KmsMasterKeyId", "Tags", "TracingConfig"]);
+    properties.left_to_aws(&[
+        "TopicName",
+        "DisplayName",
+        "KmsMasterKeyId",
+        "Tags",
+        "TracingConfig",
+    ]);
     let mut subscriptions = Vec::new();
     if let Some(list) = properties.get("Subscription") {
         for item in list.items().unwrap_or_default() {
@@ -242,7 +248,10 @@ pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
         let mut inner = Properties::new(&owner, &node.position, Some(node));
         for (name, (value, position)) in inner.texts("Variables") {
             if is_reserved(&name) {
-                let problem = format!("{}: Lambda reserves the variable {name}", resource.logical_id);
+                let problem = format!(
+                    "{}: Lambda reserves the variable {name}",
+                    resource.logical_id
+                );
                 problems.push(position.problem(problem));
             }
             environment.insert(name, value);
@@ -291,7 +300,10 @@ fn is_reserved(variable: &str) -> bool {
     RESERVED.contains(&variable) || variable.starts_with("AWS_LAMBDA_FUNCTION_")
 }
 
-pub(crate) fn state_machine(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> StateMachine {
+pub(crate) fn state_machine(
+    resource: &Identified<'_>,
+    problems: &mut Vec<Problem>,
+) -> StateMachine {
     let mut properties = resource.properties();
     properties.left_to_aws(&["Name", "Role", "Tags", "PermissionsBoundary", "RolePath"]);
     let mut settings = IndexMap::new();
@@ -299,11 +311,18 @@ pub(crate) fn state_machine(resource: &Identified<'_>, problems: &mut Vec<Proble
         let owner = format!("{}.Logging", resource.logical_id);
         let mut inner = Properties::new(&owner, &logging.position, Some(logging));
         let level = inner.text("Level").unwrap_or_else(|| "OFF".to_owned());
-        let include = inner.json("IncludeExecutionData").unwrap_or(Value::Bool(false));
-        let destinations = inner.get("Destinations").and_then(Node::items).unwrap_or_default();
+        let include = inner
+            .json("IncludeExecutionData")
+            .unwrap_or(Value::Bool(false));
+        let destinations = inner
+            .get("Destinations")
+            .and_then(Node::items)
+            .unwrap_or_default();
         let destinations = destinations.iter().map(|destination| {
             let group = destination.get("CloudWatchLogsLogGroup");
-            let arn = group.and_then(|group| group.get("LogGroupArn")).map(Node::to_json);
+            let arn = group
+                .and_then(|group| group.get("LogGroupArn"))
+                .map(Node::to_json);
             json!({ "cloudWatchLogsLogGroup": { "logGroupArn": arn } })
         });
         let destinations: Vec<Value> = destinations.collect();
@@ -312,8 +331,13 @@ pub(crate) fn state_machine(resource: &Identified<'_>, problems: &mut Vec<Proble
         properties.absorb(inner.finish());
     }
     if let Some(tracing) = properties.get("Tracing") {
-        let enabled = tracing.get("Enabled").map_or(Value::Bool(false), Node::to_json);
-        settings.insert("tracingConfiguration".to_owned(), json!({ "enabled": enabled }));
+        let enabled = tracing
+            .get("Enabled")
+            .map_or(Value::Bool(false), Node::to_json);
+        settings.insert(
+            "tracingConfiguration".to_owned(),
+            json!({ "enabled": enabled }),
+        );
     }
     let definition_position = properties
         .get("DefinitionUri")
@@ -328,7 +352,9 @@ pub(crate) fn state_machine(resource: &Identified<'_>, problems: &mut Vec<Proble
         definition: PathBuf::from(properties.required_text("DefinitionUri")),
         definition_position,
         substitutions: properties.texts("DefinitionSubstitutions"),
-        kind: properties.text("Type").unwrap_or_else(|| "STANDARD".to_owned()),
+        kind: properties
+            .text("Type")
+            .unwrap_or_else(|| "STANDARD".to_owned()),
         role_arn: resource.role_arn.clone(),
         policies: properties.json("Policies").unwrap_or_default(),
         settings,

@@ -13,7 +13,9 @@ use crate::template::properties::Properties;
 use crate::template::resources::{
     Bucket, Function, Identified, Recorded, Rule, Schedule, StateMachine, Subscription, Topic,
 };
-use crate::template::{Declaration, Surroundings, Template, identity, order, parameters, resources};
+use crate::template::{
+    Declaration, Surroundings, Template, identity, order, parameters, resources,
+};
 
 /// A resolved template.
 #[derive(Debug, Clone, Default)]
@@ -98,7 +100,11 @@ impl Stack {
         })
     }
 
-    fn add(&mut self, evaluator: &Evaluator<'_>, declaration: &Declaration) -> Result<(), Vec<Problem>> {
+    fn add(
+        &mut self,
+        evaluator: &Evaluator<'_>,
+        declaration: &Declaration,
+    ) -> Result<(), Vec<Problem>> {
         if let Some((condition, position)) = &declaration.condition
             && !evaluator.condition(condition, position)?
         {
@@ -115,9 +121,12 @@ impl Stack {
             None => None,
         };
         let reference = identity::reference(evaluator, logical_id, &declaration.position)?;
-        self.references.insert(logical_id.clone(), reference.clone());
+        self.references
+            .insert(logical_id.clone(), reference.clone());
         let name = identity::physical_name(evaluator, declaration)?;
-        let given_role = properties.as_ref().and_then(|node| node.get("Role")?.scalar_text());
+        let given_role = properties
+            .as_ref()
+            .and_then(|node| node.get("Role")?.scalar_text());
         let arn = match type_name {
             "AWS::Serverless::Function" => identity::function_arn(evaluator, &name),
             _ => reference.clone(),
@@ -125,7 +134,8 @@ impl Stack {
         let resource = Identified {
             logical_id,
             position: &declaration.position,
-            role_arn: given_role.unwrap_or_else(|| identity::implicit_role_arn(evaluator, logical_id)),
+            role_arn: given_role
+                .unwrap_or_else(|| identity::implicit_role_arn(evaluator, logical_id)),
             name,
             arn,
             properties: properties.as_ref(),
@@ -135,14 +145,21 @@ impl Stack {
         match type_name {
             "AWS::S3::Bucket" => self.buckets.push(resources::bucket(&resource, found)),
             "AWS::SNS::Topic" => self.topics.push(resources::topic(&resource, found)),
-            "AWS::SNS::Subscription" => self.subscriptions.push(resources::subscription(&resource, found)),
-            "AWS::Serverless::Function" => self.functions.push(resources::function(&resource, found)),
+            "AWS::SNS::Subscription" => self
+                .subscriptions
+                .push(resources::subscription(&resource, found)),
+            "AWS::Serverless::Function" => {
+                self.functions.push(resources::function(&resource, found))
+            }
             "AWS::Serverless::StateMachine" => {
                 self.add_events(&resource, found);
-                self.state_machines.push(resources::state_machine(&resource, found));
+                self.state_machines
+                    .push(resources::state_machine(&resource, found));
             }
             "AWS::Events::Rule" => self.rules.push(resources::rule(&resource, found)),
-            "AWS::Scheduler::Schedule" => self.schedules.push(resources::schedule(&resource, found)),
+            "AWS::Scheduler::Schedule" => {
+                self.schedules.push(resources::schedule(&resource, found))
+            }
             _ => self.recorded.push(Recorded {
                 logical_id: logical_id.clone(),
                 type_name: type_name.to_owned(),
@@ -150,7 +167,11 @@ impl Stack {
                 properties: properties.as_ref().map(Node::to_json).unwrap_or_default(),
             }),
         }
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
     }
 
     /// What SAM makes of a state machine's Events.
@@ -158,13 +179,31 @@ impl Stack {
         let events = machine.properties.and_then(|node| node.get("Events"));
         for event in events.and_then(Node::entries).unwrap_or_default() {
             let logical_id = format!("{}{}", machine.logical_id, event.key);
-            let type_name = event.value.get("Type").and_then(Node::as_str).unwrap_or_default();
+            let type_name = event
+                .value
+                .get("Type")
+                .and_then(Node::as_str)
+                .unwrap_or_default();
             let node = event.value.get("Properties");
             let mut properties = Properties::new(&logical_id, &event.position, node);
-            let name_key = if type_name == "EventBridgeRule" { "RuleName" } else { "Name" };
-            let name = properties.text(name_key).unwrap_or_else(|| logical_id.clone());
-            let mut target = json!({ "Id": format!("{logical_id}StepFunctionsTarget"), "Arn": machine.arn });
-            for key in ["Input", "InputPath", "DeadLetterConfig", "RetryPolicy", "RoleArn", "InputTransformer"] {
+            let name_key = if type_name == "EventBridgeRule" {
+                "RuleName"
+            } else {
+                "Name"
+            };
+            let name = properties
+                .text(name_key)
+                .unwrap_or_else(|| logical_id.clone());
+            let mut target =
+                json!({ "Id": format!("{logical_id}StepFunctionsTarget"), "Arn": machine.arn });
+            for key in [
+                "Input",
+                "InputPath",
+                "DeadLetterConfig",
+                "RetryPolicy",
+                "RoleArn",
+                "InputTransformer",
+            ] {
                 if let Some(value) = properties.json(key) {
                     target[key] = value;
                 }
@@ -178,7 +217,8 @@ impl Stack {
             match type_name {
                 "Schedule" | "EventBridgeRule" => {
                     if type_name == "Schedule" {
-                        body["ScheduleExpression"] = Value::String(properties.required_text("Schedule"));
+                        body["ScheduleExpression"] =
+                            Value::String(properties.required_text("Schedule"));
                         if let Some(enabled) = properties.get("Enabled") {
                             let enabled = enabled.scalar_text().as_deref() == Some("true");
                             body["State"] = json!(if enabled { "ENABLED" } else { "DISABLED" });
@@ -194,8 +234,14 @@ impl Stack {
                     });
                 }
                 "ScheduleV2" => {
-                    body["ScheduleExpression"] = Value::String(properties.required_text("ScheduleExpression"));
-                    for key in ["ScheduleExpressionTimezone", "GroupName", "StartDate", "EndDate"] {
+                    body["ScheduleExpression"] =
+                        Value::String(properties.required_text("ScheduleExpression"));
+                    for key in [
+                        "ScheduleExpressionTimezone",
+                        "GroupName",
+                        "StartDate",
+                        "EndDate",
+                    ] {
                         if let Some(text) = properties.text(key) {
                             body[key] = Value::String(text);
                         }
@@ -205,7 +251,12 @@ impl Stack {
                     if let Some(members) = target.as_object_mut() {
                         members.shift_remove("Id");
                     }
-                    target["RoleArn"] = json!(target.get("RoleArn").cloned().unwrap_or_else(|| json!(machine.role_arn)));
+                    target["RoleArn"] = json!(
+                        target
+                            .get("RoleArn")
+                            .cloned()
+                            .unwrap_or_else(|| json!(machine.role_arn))
+                    );
                     body["Target"] = target;
                     self.schedules.push(Schedule {
                         logical_id: logical_id.clone(),
@@ -214,7 +265,8 @@ impl Stack {
                     });
                 }
                 other => {
-                    let problem = format!("{logical_id}: events of type {other:?} are not supported");
+                    let problem =
+                        format!("{logical_id}: events of type {other:?} are not supported");
                     problems.push(event.position.problem(problem));
                     continue;
                 }
@@ -224,7 +276,11 @@ impl Stack {
     }
 }
 
-fn value_of_output(evaluator: &Evaluator<'_>, name: &str, output: &Node) -> Result<Option<String>, Vec<Problem>> {
+fn value_of_output(
+    evaluator: &Evaluator<'_>,
+    name: &str,
+    output: &Node,
+) -> Result<Option<String>, Vec<Problem>> {
     if let Some(condition) = output.get("Condition")
         && let Some(text) = condition.as_str()
         && !evaluator.condition(text, &condition.position)?

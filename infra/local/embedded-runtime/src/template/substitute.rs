@@ -80,6 +80,9 @@ mod tests {
 
     #[test]
     fn placeholders_are_found_with_their_places() {
-        assert_eq!(placeholders(r#"{"a": "${One}", "b": "${Two}"}"#), [(7, "One"), (22, "Two")]);
+        assert_eq!(
+            placeholders(r#"{"a": "${One}", "b": "${Two}"}"#),
+            [(7, "One"), (22, "Two")]
+        );
     }
 }

@@ -17,7 +17,9 @@ fn surroundings() -> Surroundings {
 }
 
 fn resolve_with(text: &str, parameters: &[(&str, &str)]) -> Result<Stack, Vec<Problem>> {
-    let given = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let given = parameters
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let given: BTreeMap<String, String> = given.collect();
     Template::parse(Path::new("t.yaml"), text)?.resolve(&surroundings(), &given)
 }
@@ -30,7 +32,9 @@ fn problems(text: &str) -> String {
 
 /// The properties of a recorded resource `R`, which is how these tests look at values.
 fn value_of(expression: &str, sections: &str) -> Value {
-    let text = format!("{sections}\nResources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      V: {expression}\n");
+    let text = format!(
+        "{sections}\nResources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      V: {expression}\n"
+    );
     let stack = resolve_with(&text, &[]).unwrap_or_else(|problems| panic!("{problems:?}"));
     stack.recorded[0].properties["V"].clone()
 }
@@ -38,13 +42,19 @@ fn value_of(expression: &str, sections: &str) -> Value {
 #[test]
 fn an_unknown_resource_type_is_refused_by_name_and_line() {
     let text = "Resources:\n  Q:\n    Type: AWS::Batch::JobQueue\n";
-    assert_eq!(problems(text), "t.yaml:3:11: resource type AWS::Batch::JobQueue is not supported");
+    assert_eq!(
+        problems(text),
+        "t.yaml:3:11: resource type AWS::Batch::JobQueue is not supported"
+    );
 }
 
 #[test]
 fn an_unsupported_intrinsic_is_refused_by_name_and_line() {
     let text = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: !ImportValue x\n";
-    assert_eq!(problems(text), "t.yaml:5:19: Fn::ImportValue is not supported");
+    assert_eq!(
+        problems(text),
+        "t.yaml:5:19: Fn::ImportValue is not supported"
+    );
 }
 
 #[test]
@@ -73,14 +83,22 @@ fn an_unknown_attribute_is_refused() {
 fn a_circle_of_resources_is_refused() {
     let text = "Resources:\n  A:\n    Type: AWS::IAM::Role\n    Properties: {X: !Ref B}\n  B:\n    \
                 Type: AWS::IAM::Role\n    Properties: {X: !GetAtt A.Arn}\n";
-    assert!(problems(text).contains("circular dependency: A -> B -> A"), "{}", problems(text));
+    assert!(
+        problems(text).contains("circular dependency: A -> B -> A"),
+        "{}",
+        problems(text)
+    );
 }
 
 #[test]
 fn a_circle_of_conditions_is_refused() {
     let text = "Conditions:\n  C: !Not [!Condition D]\n  D: !Not [!Condition C]\nResources:\n  B:\n    \
                 Type: AWS::S3::Bucket\n    Condition: C\n";
-    assert!(problems(text).contains("depends on itself"), "{}", problems(text));
+    assert!(
+        problems(text).contains("depends on itself"),
+        "{}",
+        problems(text)
+    );
 }
 
 #[test]
@@ -95,7 +113,10 @@ fn a_value_outside_its_pattern_or_list_is_refused() {
                 Default: c\n    AllowedValues: [a, b]\nResources:\n  B:\n    Type: AWS::S3::Bucket\n";
     let found = problems(text);
     assert!(found.contains("\"x1\" does not match [a-z]+"), "{found}");
-    assert!(found.contains("may not be \"c\", only one of a, b"), "{found}");
+    assert!(
+        found.contains("may not be \"c\", only one of a, b"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -108,7 +129,10 @@ fn a_value_for_an_unknown_parameter_is_refused() {
 #[test]
 fn an_unknown_section_is_refused() {
     let text = "Rules: {}\nResources:\n  B:\n    Type: AWS::S3::Bucket\n";
-    assert_eq!(problems(text), "t.yaml:1:1: the section Rules is not supported");
+    assert_eq!(
+        problems(text),
+        "t.yaml:1:1: the section Rules is not supported"
+    );
 }
 
 #[test]
@@ -122,7 +146,9 @@ fn a_reserved_variable_is_refused() {
 fn a_reference_to_a_resource_that_its_condition_excludes_is_refused() {
     let text = "Conditions:\n  C: !Equals [a, b]\nResources:\n  A:\n    Type: AWS::S3::Bucket\n    Condition: C\n  B:\n    \
                 Type: AWS::IAM::Role\n    Properties: {X: !Ref A}\n";
-    assert!(problems(text).contains("A does not exist here, because its condition C does not hold"));
+    assert!(
+        problems(text).contains("A does not exist here, because its condition C does not hold")
+    );
 }
 
 #[test]
@@ -135,14 +161,25 @@ fn intrinsics_give_what_cloudformation_gives() {
     assert_eq!(value("!Join ['-', !Ref L]"), json!("a-b-c"));
     assert_eq!(value("!Select [1, !Ref L]"), json!("b"));
     assert_eq!(value("!Select ['2', !Split [',', 'x,y,z']]"), json!("z"));
-    assert_eq!(value("!FindInMap [M, !Ref 'AWS::Region', K]"), json!("found"));
+    assert_eq!(
+        value("!FindInMap [M, !Ref 'AWS::Region', K]"),
+        json!("found")
+    );
     assert_eq!(value("!If [Yes, 1, 2]"), json!(1));
     assert_eq!(value("!If [Both, x, y]"), json!("x"));
     assert_eq!(value("[a, !If [No, b, !Ref 'AWS::NoValue']]"), json!(["a"]));
     assert_eq!(value("{K: !Ref 'AWS::NoValue', Z: 1}"), json!({"Z": 1}));
-    assert_eq!(value("!Sub 'arn:${AWS::Partition}:x:${AWS::Region}:${AWS::AccountId}:${!Kept}'"), json!("arn:aws:x:us-east-1:000000000000:${Kept}"));
+    assert_eq!(
+        value("!Sub 'arn:${AWS::Partition}:x:${AWS::Region}:${AWS::AccountId}:${!Kept}'"),
+        json!("arn:aws:x:us-east-1:000000000000:${Kept}")
+    );
     assert_eq!(value("!Sub ['${A}/${N}', {A: !Ref N}]"), json!("7/7"));
-    assert_eq!(value("!GetAtt [R, Arn]").as_str().map(|arn| arn.starts_with("arn:aws:iam::000000000000:role/pipeline-R-")), Some(true));
+    assert_eq!(
+        value("!GetAtt [R, Arn]")
+            .as_str()
+            .map(|arn| arn.starts_with("arn:aws:iam::000000000000:role/pipeline-R-")),
+        Some(true)
+    );
     assert_eq!(value("{'Fn::Join': ['', [a, b]]}"), json!("ab"));
 }
 
@@ -155,8 +192,19 @@ fn functions_inherit_globals_and_have_aliases_and_roles() {
     let stack = resolve_with(text, &[]).unwrap();
     let function = &stack.functions[0];
     assert_eq!(function.timeout.as_secs(), 5);
-    let variables: Vec<(&str, &str)> = function.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(variables, [("A", "one"), ("B", stack.buckets[0].name.as_str()), ("C", "3")]);
+    let variables: Vec<(&str, &str)> = function
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        variables,
+        [
+            ("A", "one"),
+            ("B", stack.buckets[0].name.as_str()),
+            ("C", "3")
+        ]
+    );
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
     let recorded = &stack.recorded[0].properties["P"];
     assert_eq!(recorded[0], json!(format!("{arn}:live")));
@@ -181,9 +229,15 @@ fn events_of_a_state_machine_become_schedules_and_rules() {
                 Input: '{}'\n        Reap:\n          Type: EventBridgeRule\n          Properties:\n            Pattern: {source: [aws.states]}\n";
     let stack = resolve_with(text, &[]).unwrap();
     let schedule = &stack.schedules[0].schedule;
-    assert_eq!(schedule["Target"]["Arn"], json!("arn:aws:states:us-east-1:000000000000:stateMachine:m"));
+    assert_eq!(
+        schedule["Target"]["Arn"],
+        json!("arn:aws:states:us-east-1:000000000000:stateMachine:m")
+    );
     assert_eq!(schedule["FlexibleTimeWindow"]["Mode"], json!("OFF"));
-    assert_eq!(stack.rules[0].rule["EventPattern"], json!(r#"{"source":["aws.states"]}"#));
+    assert_eq!(
+        stack.rules[0].rule["EventPattern"],
+        json!(r#"{"source":["aws.states"]}"#)
+    );
 }
 
 #[test]
@@ -191,5 +245,8 @@ fn what_only_an_account_has_gets_a_stand_in() {
     let text = "Parameters:\n  S: {Type: 'AWS::EC2::Subnet::Id'}\n  E: {Type: String, AllowedPattern: '[^@ ]+@[^@ ]+'}\n\
                 Resources:\n  B:\n    Type: AWS::S3::Bucket\nOutputs:\n  O: {Value: !Sub '${S} ${E}'}\n";
     let stack = resolve_with(text, &[]).unwrap();
-    assert_eq!(stack.outputs["O"], "subnet-0123456789abcdef0 data-engineer@example.com");
+    assert_eq!(
+        stack.outputs["O"],
+        "subnet-0123456789abcdef0 data-engineer@example.com"
+    );
 }

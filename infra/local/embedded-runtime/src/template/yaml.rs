@@ -23,7 +23,8 @@ pub(crate) fn read(file: &Arc<Path>, text: &str) -> Result<Node, Vec<Problem>> {
     })?;
     let [document] = documents.as_slice() else {
         let found = documents.len();
-        let problem = Position::file(Arc::clone(file)).problem(format!("one YAML document expected, {found} found"));
+        let problem = Position::file(Arc::clone(file))
+            .problem(format!("one YAML document expected, {found} found"));
         return Err(vec![problem]);
     };
     let mut reader = Reader {
@@ -57,7 +58,9 @@ impl Reader<'_> {
         let kind = match &yaml.data {
             YamlData::Value(scalar) => self.scalar(&position, scalar),
             YamlData::Representation(text, _, _) => Kind::String(text.to_string()),
-            YamlData::Sequence(items) => Kind::List(items.iter().map(|item| self.node(item)).collect()),
+            YamlData::Sequence(items) => {
+                Kind::List(items.iter().map(|item| self.node(item)).collect())
+            }
             YamlData::Mapping(mapping) => self.mapping(mapping.iter()),
             YamlData::Tagged(tag, inner) if tag.handle == "!" && !tag.suffix.is_empty() => {
                 let argument = self.node(inner);
@@ -73,11 +76,13 @@ impl Reader<'_> {
                 Kind::Null
             }
             YamlData::Alias(_) => {
-                self.problems.push(position.problem("a YAML alias without its anchor"));
+                self.problems
+                    .push(position.problem("a YAML alias without its anchor"));
                 Kind::Null
             }
             YamlData::BadValue => {
-                self.problems.push(position.problem("a value that its YAML tag does not allow"));
+                self.problems
+                    .push(position.problem("a value that its YAML tag does not allow"));
                 Kind::Null
             }
         };
@@ -92,7 +97,8 @@ impl Reader<'_> {
             Scalar::FloatingPoint(value) => match Number::from_f64(value.into_inner()) {
                 Some(number) => Kind::Number(number),
                 None => {
-                    self.problems.push(position.problem("neither infinity nor NaN has a place here"));
+                    self.problems
+                        .push(position.problem("neither infinity nor NaN has a place here"));
                     Kind::Null
                 }
             },
@@ -100,17 +106,25 @@ impl Reader<'_> {
         }
     }
 
-    fn mapping<'y>(&mut self, entries: impl Iterator<Item = (&'y MarkedYaml<'y>, &'y MarkedYaml<'y>)>) -> Kind {
+    fn mapping<'y>(
+        &mut self,
+        entries: impl Iterator<Item = (&'y MarkedYaml<'y>, &'y MarkedYaml<'y>)>,
+    ) -> Kind {
         let mut read = Vec::new();
         for (key, value) in entries {
             let position = self.position(key);
             let key = self.node(key);
             let Some(key) = key.scalar_text() else {
-                self.problems.push(position.problem(format!("{} cannot be a key", key.kind_name())));
+                self.problems
+                    .push(position.problem(format!("{} cannot be a key", key.kind_name())));
                 continue;
             };
             let value = self.node(value);
-            read.push(Entry { key, position, value });
+            read.push(Entry {
+                key,
+                position,
+                value,
+            });
         }
         match read.as_slice() {
             [only] => match Intrinsic::from_key(&only.key) {
@@ -134,7 +148,11 @@ mod tests {
     fn text_that_is_not_yaml_is_placed() {
         let problems = read_text("A: 1\nB: [1, 2\nC: 3\n").unwrap_err();
         assert_eq!(problems.len(), 1);
-        assert!(problems[0].to_string().starts_with("t.yaml:3"), "{}", problems[0]);
+        assert!(
+            problems[0].to_string().starts_with("t.yaml:3"),
+            "{}",
+            problems[0]
+        );
     }
 
     #[test]
@@ -148,7 +166,9 @@ mod tests {
         let short = read_text("V: !Sub '${A}-b'\n").unwrap();
         let long = read_text("V:\n  Fn::Sub: '${A}-b'\n").unwrap();
         let call = |node: &Node| match &node.get("V").unwrap().kind {
-            Kind::Call(intrinsic, argument) => (intrinsic.clone(), argument.as_str().unwrap().to_owned()),
+            Kind::Call(intrinsic, argument) => {
+                (intrinsic.clone(), argument.as_str().unwrap().to_owned())
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(call(&short), call(&long));

@@ -1,0 +1,106 @@
+//! Hears what the services tell, passes it on, notes how far pipeline time has come, and lets callers wait for executions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aws_services::{Observer, Occurrence};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::root::Root;
+
+/// The runtime's own observer, in front of the caller's.
+pub struct Journal {
+    next: Arc<dyn Observer>,
+    root: Arc<Root>,
+    state: Mutex<State>,
+    /// Counts ends and starts, for those who wait.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    running: BTreeSet<String>,
+    ended: BTreeMap<String, String>,
+    time_complaint: bool,
+}
+
+impl Journal {
+    pub(crate) fn new(next: Arc<dyn Observer>, root: Arc<Root>) -> Self {
+        Self {
+            next,
+            root,
+            state: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Waits until the execution has ended; returns its status. One that ended before this process is never waited for.
+    pub async fn ended(&self, execution_arn: &str) -> String {
+        let mut changes = self.changes.subscribe();
+        loop {
+            if let Some(status) = self.state.lock().ended.get(execution_arn) {
+                return status.clone();
+            }
+            if changes.changed().await.is_err() {
+                // The sender lives as long as this value.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether no execution runs.
+    pub fn is_quiet(&self) -> bool {
+        self.state.lock().running.is_empty()
+    }
+
+    /// Waits until some execution starts or ends.
+    pub async fn changed(&self) {
+        let mut changes = self.changes.subscribe();
+        let _ = changes.changed().await;
+    }
+
+    fn record(&self, occurrence: &Occurrence) {
+        let mut state = self.state.lock();
+        match occurrence {
+            Occurrence::ExecutionStarted { execution_arn, .. } => {
+                // A redriven execution runs again.
+                state.ended.remove(execution_arn);
+                state.running.insert(execution_arn.clone());
+            }
+            Occurrence::ExecutionEnded {
+                execution_arn,
+                status,
+                ..
+            } => {
+                state.running.remove(execution_arn);
+                state.ended.insert(execution_arn.clone(), status.clone());
+            }
+            _ => return,
+        }
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl Observer for Journal {
+    fn observe(&self, at: Timestamp, occurrence: Occurrence) {
+        if let Err(error) = self.root.note_time(at) {
+            let mut state = self.state.lock();
+            if !std::mem::replace(&mut state.time_complaint, true) {
+                tracing::warn!(%error, "the pipeline time could not be written down");
+            }
+        }
+        // Whoever is woken may rely on the caller's observer having heard of it.
+        let kept = matches!(
+            occurrence,
+            Occurrence::ExecutionStarted { .. } | Occurrence::ExecutionEnded { .. }
+        )
+        .then(|| occurrence.clone());
+        self.next.observe(at, occurrence);
+        if let Some(occurrence) = kept {
+            self.record(&occurrence);
+        }
+    }
+}
