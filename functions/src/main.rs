@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use functions::{Clients, FunctionFailure, HANDLERS, invoke};
+use functions::{Clients, HANDLERS, invoke};
 use lambda_runtime::{LambdaEvent, service_fn, tracing};
 use serde_json::Value;
 
@@ -17,17 +17,8 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let clients = Clients::from_environment().await;
-    let serve = |event: LambdaEvent<Value>| {
-        let (handler, clients) = (handler.as_str(), &clients);
-        async move {
-            let outcome: Result<Value, FunctionFailure> =
-                invoke(handler, clients, event.payload).await;
-            if let Err(failure) = &outcome {
-                tracing::error!(error_type = %failure.error_type, "{}", failure.message);
-            }
-            outcome
-        }
-    };
+    // The runtime logs a failure itself, with its type and message.
+    let serve = |event: LambdaEvent<Value>| invoke(&handler, &clients, event.payload);
     match lambda_runtime::run(service_fn(serve)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
