@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::jsonpath::{Path, Root};
+use crate::jsonpath::Path;
 use crate::scope::{EvaluationError, Scope};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -170,29 +170,6 @@ impl Rule {
                     Operand::Path(path) => scope.look(path)?,
                 };
                 Ok(test.holds(&value, &operand))
-            }
-        }
-    }
-
-    /// The variables that it reads.
-    pub(crate) fn variables(&self, names: &mut Vec<String>) {
-        let mut read = |path: &Path| {
-            if let Root::Variable(name) = path.root() {
-                names.push(name.clone());
-            }
-        };
-        match self {
-            Self::And(rules) | Self::Or(rules) => {
-                rules.iter().for_each(|rule| rule.variables(names))
-            }
-            Self::Not(rule) => rule.variables(names),
-            Self::Test {
-                variable, operand, ..
-            } => {
-                read(variable);
-                if let Operand::Path(path) = operand {
-                    read(path);
-                }
             }
         }
     }

@@ -14,7 +14,7 @@ pub(crate) struct Context<'a> {
     pub(crate) state: &'a Text,
     pub(crate) entered: Timestamp,
     /// For the states that can be retried.
-    pub(crate) retry_count: Option<u32>,
+    pub(crate) retry_count: Option<u64>,
     pub(crate) token: Option<&'a str>,
     /// Inside a Map: the iteration's index and item.
     pub(crate) item: Option<(u64, &'a Value)>,

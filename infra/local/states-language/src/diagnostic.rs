@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine;
+use crate::definition;
 
 /// One problem in a definition. Serialised it is AWS's: `{"severity", "code", "message", "location"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,6 @@ impl fmt::Display for Diagnostic {
 }
 
 /// Every problem in a definition, in the order of the text; none means that it is valid.
-pub fn diagnose(definition: &str) -> Vec<Diagnostic> {
-    machine::read(definition).1
+pub fn diagnose(text: &str) -> Vec<Diagnostic> {
+    definition::read(text).1
 }

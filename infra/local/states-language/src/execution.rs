@@ -1,11 +1,33 @@
 //! A running, or ended, execution of a state machine. The `states` service drives it.
+//!
+//! Threads of control (the execution's own, and one for each branch and iteration) live in an arena and take turns; a step
+//! never calls itself again. Everything is data, so an execution can be written down between any two arrivals.
 
+mod arrivals;
+mod evaluation;
+mod failing;
+mod flow;
+mod thread;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Arrival, Effect, HistoryEvent, Identity, StateMachine, TaskId, Text};
+use crate::machine::shared;
+use crate::payload::Payload;
+use crate::random::Random;
+use crate::{
+    Arrival, Effect, EventDetails, EventType, HistoryEvent, Identity, StateMachine, TaskId, Text,
+    TimerId,
+};
+
+pub(crate) use evaluation::{Extra, limit};
+pub(crate) use thread::{Branches, Iterations, RunningTask, Thread, ThreadId, Visit, Work};
+
+/// What AWS allows, in events.
+const LONGEST_HISTORY: usize = 25_000;
 
 /// How an execution stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,15 +67,50 @@ pub enum Status {
 #[error("the input of an execution must be JSON text")]
 pub struct InputError(#[from] serde_json::Error);
 
+/// A timer that is set.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Timer {
+    at: Timestamp,
+    purpose: Purpose,
+}
+
+/// What happens when a timer's time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Purpose {
+    /// The execution has timed out.
+    Execution,
+    /// A Wait is over.
+    Wait(ThreadId),
+    /// A state is tried again.
+    Retry(ThreadId),
+    /// A task has timed out.
+    Timeout(ThreadId),
+    /// A task has missed its heartbeat.
+    Heartbeat(ThreadId),
+}
+
 /// An execution: a state machine, where it stands in it, and its history.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Execution {
+    #[serde(with = "shared")]
     machine: Arc<StateMachine>,
     identity: Identity,
+    input: Payload,
     status: Status,
     ended_at: Option<Timestamp>,
     history: Vec<HistoryEvent>,
     effects: Vec<Effect>,
+    random: Random,
+    now: Timestamp,
+    threads: BTreeMap<ThreadId, Thread>,
+    /// Those that can go on at once.
+    ready: VecDeque<ThreadId>,
+    timers: BTreeMap<TimerId, Timer>,
+    tasks: BTreeMap<TaskId, ThreadId>,
+    /// The next thread's, timer's or task's number.
+    next_number: u64,
+    /// An event could not be recorded.
+    history_is_full: bool,
 }
 
 impl Execution {
@@ -69,22 +126,62 @@ impl Execution {
         seed: u64,
         now: Timestamp,
     ) -> Result<Self, InputError> {
-        let _ = (input, seed, now);
-        Ok(Self {
-            machine,
+        let input = Payload::read(input)?;
+        let mut execution = Self {
             identity,
+            input: input.clone(),
             status: Status::Running,
             ended_at: None,
             history: Vec::new(),
             effects: Vec::new(),
-        })
+            random: Random::new(seed),
+            now,
+            threads: BTreeMap::new(),
+            ready: VecDeque::new(),
+            timers: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            next_number: 1,
+            history_is_full: false,
+            machine,
+        };
+        let identity = &execution.identity;
+        let details = EventDetails {
+            role_arn: Some(identity.role_arn.as_str().into()),
+            state_machine_version_arn: identity
+                .state_machine_version_arn
+                .as_deref()
+                .map(Text::from),
+            state_machine_alias_arn: identity.state_machine_alias_arn.as_deref().map(Text::from),
+            ..EventDetails::default()
+        };
+        execution.push(
+            EventType::ExecutionStarted,
+            0,
+            details.with_input(input.text()),
+        );
+        if let Some(seconds) = execution.machine.timeout_seconds() {
+            execution.set_timer(seconds_milliseconds(seconds), Purpose::Execution);
+        }
+        let start = execution.machine.start().id();
+        let root = ThreadId(execution.number());
+        execution
+            .threads
+            .insert(root, Thread::new(None, start, input));
+        execution.ready.push_back(root);
+        execution.run();
+        Ok(execution)
     }
 
     /// Tells the execution what has happened and runs it until it waits again. Answers whether that was still awaited: a
     /// result that comes after its task's timeout is ignored.
     pub fn deliver(&mut self, arrival: Arrival, now: Timestamp) -> bool {
-        let _ = (arrival, now);
-        false
+        if self.status != Status::Running {
+            return false;
+        }
+        self.now = self.now.max(now);
+        let awaited = self.accept(arrival);
+        self.run();
+        awaited
     }
 
     /// Takes what the driver must now do, in order.
@@ -95,13 +192,23 @@ impl Execution {
     /// What a driver that has lost its own state must do so that the execution goes on: every timer that is set and every
     /// task that is not done. Those of [`Execution::effects`] are among them.
     pub fn outstanding(&self) -> Vec<Effect> {
-        Vec::new()
+        let tasks = self
+            .threads
+            .values()
+            .filter_map(|thread| match thread.work() {
+                Some(Work::Task(task)) => Some(Effect::StartTask(task.start.clone())),
+                _ => None,
+            });
+        let timers = self.timers.iter().map(|(timer, set)| Effect::SetTimer {
+            timer: *timer,
+            at: set.at,
+        });
+        tasks.chain(timers).collect()
     }
 
     /// Whether the task's result is still awaited.
     pub fn awaits(&self, task: TaskId) -> bool {
-        let _ = task;
-        false
+        self.tasks.contains_key(&task)
     }
 
     /// Every event so far.
@@ -128,16 +235,131 @@ impl Execution {
     pub fn machine(&self) -> &Arc<StateMachine> {
         &self.machine
     }
-}
 
-impl Serialize for Execution {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.history.serialize(serializer)
+    /// Its input, as it was given.
+    pub fn input(&self) -> &str {
+        self.input.text()
+    }
+
+    fn run(&mut self) {
+        while self.status == Status::Running {
+            if self.history_is_full {
+                self.fail_for_its_history();
+                return;
+            }
+            let Some(thread) = self.ready.pop_front() else {
+                return;
+            };
+            self.step(thread);
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number - 1
+    }
+
+    /// Records an event; answers its id. The last place in the history is for the execution's end.
+    fn push(
+        &mut self,
+        event_type: EventType,
+        previous_event_id: u64,
+        details: EventDetails,
+    ) -> u64 {
+        let ends = matches!(
+            event_type,
+            EventType::ExecutionAborted
+                | EventType::ExecutionFailed
+                | EventType::ExecutionSucceeded
+                | EventType::ExecutionTimedOut
+        );
+        if self.history.len() + 1 >= LONGEST_HISTORY && !ends {
+            self.history_is_full = true;
+            return previous_event_id;
+        }
+        let id = self.history.len() as u64 + 1;
+        self.history.push(HistoryEvent {
+            // AWS records milliseconds; more would not survive being written down.
+            timestamp: Timestamp::from_millisecond(self.now.as_millisecond()).unwrap_or(self.now),
+            event_type,
+            id,
+            previous_event_id,
+            details,
+        });
+        id
+    }
+
+    /// Records an event that the thread goes on from.
+    pub(crate) fn record(
+        &mut self,
+        thread: ThreadId,
+        event_type: EventType,
+        details: EventDetails,
+    ) {
+        let id = self.push(event_type, self.last_event(thread), details);
+        self.set_last_event(thread, id);
+    }
+
+    /// Records an event beside the thread's own course.
+    pub(crate) fn record_aside(
+        &mut self,
+        thread: ThreadId,
+        event_type: EventType,
+        details: EventDetails,
+    ) -> u64 {
+        self.push(event_type, self.last_event(thread), details)
+    }
+
+    pub(crate) fn set_timer(&mut self, milliseconds: i64, purpose: Purpose) -> TimerId {
+        let at = self
+            .now
+            .checked_add(SignedDuration::from_millis(milliseconds))
+            .unwrap_or(Timestamp::MAX);
+        self.set_timer_at(at, purpose)
+    }
+
+    pub(crate) fn set_timer_at(&mut self, at: Timestamp, purpose: Purpose) -> TimerId {
+        let timer = TimerId(self.number());
+        self.timers.insert(timer, Timer { at, purpose });
+        self.effects.push(Effect::SetTimer { timer, at });
+        timer
+    }
+
+    pub(crate) fn cancel_timer(&mut self, timer: TimerId) {
+        if self.timers.remove(&timer).is_some() {
+            self.effects.push(Effect::CancelTimer { timer });
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Ends the execution: records how, and lets go of everything that it waited for.
+    fn end(
+        &mut self,
+        status: Status,
+        event_type: EventType,
+        previous_event_id: u64,
+        details: EventDetails,
+    ) {
+        self.push(event_type, previous_event_id, details);
+        for task in std::mem::take(&mut self.tasks).into_keys() {
+            self.effects.push(Effect::CancelTask { task });
+        }
+        for timer in std::mem::take(&mut self.timers).into_keys() {
+            self.effects.push(Effect::CancelTimer { timer });
+        }
+        self.threads.clear();
+        self.ready.clear();
+        self.status = status;
+        self.ended_at = Some(self.now);
     }
 }
 
-impl<'de> Deserialize<'de> for Execution {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("an execution cannot be read yet"))
-    }
+/// Seconds as a timer takes them.
+pub(crate) fn seconds_milliseconds(seconds: u64) -> i64 {
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000)
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::intrinsic::Call;
-use crate::jsonpath::{Path, Root};
+use crate::jsonpath::Path;
 use crate::scope::{EvaluationError, Scope};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -33,18 +33,6 @@ impl Expression {
         match self {
             Self::Path(path) => scope.look(path).map(std::borrow::Cow::into_owned),
             Self::Call(call) => call.evaluate(scope),
-        }
-    }
-
-    /// The variables that it reads.
-    pub(crate) fn variables(&self, names: &mut Vec<String>) {
-        match self {
-            Self::Path(path) => {
-                if let Root::Variable(name) = path.root() {
-                    names.push(name.clone());
-                }
-            }
-            Self::Call(call) => call.variables(names),
         }
     }
 }

@@ -8,7 +8,7 @@ mod texts;
 
 use serde_json::Value;
 
-use crate::jsonpath::{Path, Root};
+use crate::jsonpath::Path;
 use crate::scope::{EvaluationError, Scope};
 
 /// A parsed call.
@@ -74,20 +74,6 @@ impl Call {
     /// The call as written.
     pub(crate) fn text(&self) -> &str {
         &self.text
-    }
-
-    pub(crate) fn variables(&self, names: &mut Vec<String>) {
-        for argument in &self.arguments {
-            match argument {
-                Argument::Literal(_) => {}
-                Argument::Path(path) => {
-                    if let Root::Variable(name) = path.root() {
-                        names.push(name.clone());
-                    }
-                }
-                Argument::Call(call) => call.variables(names),
-            }
-        }
     }
 
     pub(crate) fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, EvaluationError> {

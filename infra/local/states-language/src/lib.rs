@@ -15,12 +15,16 @@
 
 mod choice_rule;
 mod context;
+mod data_flow;
+mod definition;
 mod diagnostic;
 mod effect;
+mod errors;
 mod execution;
 mod expression;
 mod history;
 mod identity;
+mod integrations;
 mod intrinsic;
 mod jsonpath;
 mod machine;
@@ -28,15 +32,21 @@ mod payload;
 mod random;
 mod reference_path;
 mod resource;
+mod result_path;
 mod scope;
+mod states;
 mod template;
 mod text;
 
+#[cfg(test)]
+mod test_driver;
+
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity, diagnose};
 pub use effect::{Arrival, Effect, StartTask, TaskId, TimerId};
+pub use errors::{Catcher, Retrier};
 pub use execution::{Execution, InputError, Status};
 pub use history::{EventDetails, EventType, HistoryEvent, Truncated};
 pub use identity::Identity;
-pub use machine::StateMachine;
+pub use machine::{QueryLanguage, State, StateId, StateMachine, StateType};
 pub use resource::{Integration, IntegrationPattern, Resource};
 pub use text::Text;

@@ -1,6 +1,7 @@
 //! A JSON value together with its text. States hand payloads on; the text is what the history shows, and it stays as it was
 //! written for as long as nothing changes the value, as AWS does it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -64,6 +65,36 @@ impl From<Value> for Payload {
             text: value.to_string().into(),
             value: Arc::new(value),
         }
+    }
+}
+
+/// A value that several hold: a variable that branches see, or an item of a Map.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shared(Arc<Value>);
+
+impl From<Value> for Shared {
+    fn from(value: Value) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl Deref for Shared {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Serialize for Shared {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shared {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from)
     }
 }
 

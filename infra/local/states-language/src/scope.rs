@@ -1,17 +1,16 @@
 //! What an expression can see: the input `$`, the context object `$$`, the variables, and randomness. States set one up for
 //! each evaluation.
 
-use std::sync::Arc;
-
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::jsonpath::{Path, PathError, Root};
+use crate::payload::Shared;
 use crate::random::Random;
 
 /// Variables by name, in the order of their first assignment.
-pub(crate) type Variables = IndexMap<String, Arc<Value>>;
+pub(crate) type Variables = IndexMap<String, Shared>;
 
 pub(crate) struct Scope<'a> {
     /// `$`.
@@ -48,7 +47,7 @@ impl<'a> Scope<'a> {
             Root::Input => self.input,
             Root::Context => self.context.value(),
             Root::Variable(name) => match self.variables.get(name) {
-                Some(value) => value.as_ref(),
+                Some(value) => value,
                 None => {
                     return Err(EvaluationError::Path {
                         path: path.text().to_owned(),

@@ -98,18 +98,6 @@ impl Template {
         })
     }
 
-    /// The variables that it reads.
-    pub(crate) fn variables(&self, names: &mut Vec<String>) {
-        match self {
-            Self::Literal(_) => {}
-            Self::List(items) => items.iter().for_each(|item| item.variables(names)),
-            Self::Object(fields) => fields
-                .iter()
-                .for_each(|(_, template)| template.variables(names)),
-            Self::Expression(_, expression) => expression.variables(names),
-        }
-    }
-
     /// The fields of an object template at its top level, without `.$`.
     pub(crate) fn field_names(&self) -> Vec<&str> {
         match self {

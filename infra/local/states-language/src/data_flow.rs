@@ -1,0 +1,102 @@
+//! How data flows through a state: what it takes from its input, what it makes of its result, what it hands on and which
+//! variables it assigns. There is one file for each query language; states use this one.
+
+pub(crate) mod jsonpath;
+
+use serde_json::Value;
+
+use crate::definition::{Diagnostics, Fields};
+use crate::machine::StateType;
+use crate::payload::Payload;
+use crate::scope::Scope;
+
+use jsonpath::JsonPathFlow;
+
+/// An evaluation that failed: the error's name and what AWS says, without the words that name the state.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct FlowError {
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+}
+
+/// Variables that a state assigns, in order.
+pub(crate) type Assigned = Vec<(String, Value)>;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum DataFlow {
+    JsonPath(Box<JsonPathFlow>),
+}
+
+impl DataFlow {
+    pub(crate) fn read(
+        state_type: StateType,
+        fields: &mut Fields<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        Self::JsonPath(Box::new(JsonPathFlow::read(
+            state_type,
+            fields,
+            diagnostics,
+        )))
+    }
+
+    /// What the state works with, of its input.
+    pub(crate) fn input(
+        &self,
+        input: &Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        match self {
+            Self::JsonPath(flow) => flow.input(input, scope),
+        }
+    }
+
+    /// What the state hands to its task or branches. The scope's input is what [`DataFlow::input`] gave.
+    pub(crate) fn arguments(
+        &self,
+        input: &Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        match self {
+            Self::JsonPath(flow) => flow.arguments(input, scope),
+        }
+    }
+
+    /// What the state keeps of its result.
+    pub(crate) fn result(
+        &self,
+        result: Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        match self {
+            Self::JsonPath(flow) => flow.result(result, scope),
+        }
+    }
+
+    /// What the state hands on, from its whole input and from its result. `None` as result: the effective input, which
+    /// Choice, Wait and Succeed states hand on.
+    pub(crate) fn output(
+        &self,
+        input: &Payload,
+        result: Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        match self {
+            Self::JsonPath(flow) => flow.output(input, result, scope),
+        }
+    }
+
+    /// The variables that the state assigns; the scope's input is its result.
+    pub(crate) fn assign(&self, scope: &mut Scope<'_>) -> Result<Assigned, FlowError> {
+        match self {
+            Self::JsonPath(flow) => flow.assign(scope),
+        }
+    }
+
+    pub(crate) fn assigned(&self) -> Vec<&str> {
+        match self {
+            Self::JsonPath(flow) => flow.assigned(),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The data flow of JSONPath mode: `InputPath`, `Parameters`, `ResultSelector`, `ResultPath`, `OutputPath` and `Assign`.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::{Assigned, FlowError};
+use crate::definition::{Diagnostics, Fields};
+use crate::errors::{INTRINSIC_FAILURE, RESULT_PATH_MATCH_FAILURE, RUNTIME};
+use crate::expression::Expression;
+use crate::jsonpath::{Path, Root};
+use crate::machine::StateType;
+use crate::payload::Payload;
+use crate::result_path::ResultPath;
+use crate::scope::{EvaluationError, Scope};
+use crate::template::Template;
+
+/// `None` as a path means `$`; `Some(None)` means `null`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct JsonPathFlow {
+    input_path: Option<Option<Path>>,
+    parameters: Option<Template>,
+    result_selector: Option<Template>,
+    result_path: ResultPath,
+    output_path: Option<Option<Path>>,
+    assign: Option<Template>,
+}
+
+impl JsonPathFlow {
+    pub(crate) fn read(
+        state_type: StateType,
+        fields: &mut Fields<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        use StateType::{Fail, Map, Parallel, Pass, Succeed, Task};
+        let mut flow = Self {
+            input_path: None,
+            parameters: None,
+            result_selector: None,
+            result_path: ResultPath::Whole,
+            output_path: None,
+            assign: None,
+        };
+        if state_type == Fail {
+            return flow;
+        }
+        flow.input_path = fields.path_or_null("InputPath", diagnostics);
+        flow.output_path = fields.path_or_null("OutputPath", diagnostics);
+        if state_type != Succeed {
+            flow.assign = fields.template("Assign", diagnostics);
+        }
+        // A Map's `Parameters` are the older name of its item selector.
+        if matches!(state_type, Task | Pass | Parallel) {
+            flow.parameters = fields.template("Parameters", diagnostics);
+        }
+        if matches!(state_type, Task | Parallel | Map) {
+            flow.result_selector = fields.template("ResultSelector", diagnostics);
+        }
+        if matches!(state_type, Task | Pass | Parallel | Map) {
+            flow.result_path = ResultPath::read(fields, diagnostics);
+        }
+        flow
+    }
+
+    pub(crate) fn input(
+        &self,
+        input: &Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        select(self.input_path.as_ref(), input, scope)
+    }
+
+    pub(crate) fn arguments(
+        &self,
+        input: &Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        match &self.parameters {
+            None => Ok(input.clone()),
+            Some(parameters) => {
+                evaluate(parameters, &mut scope.over(input.value())).map(Payload::from)
+            }
+        }
+    }
+
+    pub(crate) fn result(
+        &self,
+        result: Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        match &self.result_selector {
+            None => Ok(result),
+            Some(selector) => {
+                evaluate(selector, &mut scope.over(result.value())).map(Payload::from)
+            }
+        }
+    }
+
+    pub(crate) fn output(
+        &self,
+        input: &Payload,
+        result: Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Payload, FlowError> {
+        let combined = match &self.result_path {
+            ResultPath::Whole => result,
+            ResultPath::Discard => input.clone(),
+            at @ ResultPath::At(_) => at
+                .apply(input.value(), result.value().clone())
+                .map(Payload::from)
+                .map_err(|message| FlowError {
+                    name: RESULT_PATH_MATCH_FAILURE,
+                    message,
+                })?,
+        };
+        select(self.output_path.as_ref(), &combined, scope)
+    }
+
+    pub(crate) fn assign(&self, scope: &mut Scope<'_>) -> Result<Assigned, FlowError> {
+        self.assign
+            .as_ref()
+            .map_or_else(|| Ok(Vec::new()), |assign| assignments(assign, scope))
+    }
+
+    pub(crate) fn assigned(&self) -> Vec<&str> {
+        self.assign
+            .as_ref()
+            .map(Template::field_names)
+            .unwrap_or_default()
+    }
+}
+
+/// Evaluates an `Assign`; the variables keep their values until the state is left.
+pub(crate) fn assignments(assign: &Template, scope: &mut Scope<'_>) -> Result<Assigned, FlowError> {
+    match evaluate(assign, scope)? {
+        Value::Object(object) => Ok(object.into_iter().collect()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Evaluates a template, with AWS's words for a field that has no value.
+pub(crate) fn evaluate(template: &Template, scope: &mut Scope<'_>) -> Result<Value, FlowError> {
+    template
+        .evaluate(scope)
+        .map_err(|failed| explain(&failed.error, &failed.field, scope.input))
+}
+
+/// Evaluates the expression of a field such as `ErrorPath`.
+pub(crate) fn evaluate_field(
+    expression: &Expression,
+    field: &str,
+    scope: &mut Scope<'_>,
+) -> Result<Value, FlowError> {
+    expression
+        .evaluate(scope)
+        .map_err(|error| explain(&error, field, scope.input))
+}
+
+fn explain(error: &EvaluationError, field: &str, input: &Value) -> FlowError {
+    match error {
+        EvaluationError::Path { path, .. } => FlowError {
+            name: RUNTIME,
+            message: format!(
+                "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{input}'"
+            ),
+        },
+        EvaluationError::Argument { .. } => FlowError {
+            name: RUNTIME,
+            message: error.to_string(),
+        },
+        EvaluationError::Intrinsic { .. } => FlowError {
+            name: INTRINSIC_FAILURE,
+            message: error.to_string(),
+        },
+    }
+}
+
+/// Applies an `InputPath` or `OutputPath`.
+fn select(
+    path: Option<&Option<Path>>,
+    payload: &Payload,
+    scope: &mut Scope<'_>,
+) -> Result<Payload, FlowError> {
+    match path {
+        None => Ok(payload.clone()),
+        Some(None) => Ok(Payload::from(Value::Object(Map::new()))),
+        Some(Some(path)) if *path.root() == Root::Input && path.segments().is_empty() => {
+            Ok(payload.clone())
+        }
+        Some(Some(path)) => {
+            let scope = scope.over(payload.value());
+            scope
+                .look(path)
+                .map(Cow::into_owned)
+                .map(Payload::from)
+                .map_err(|error| FlowError {
+                    name: RUNTIME,
+                    message: format!("Invalid path '{path}' : {error}"),
+                })
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The fields of one object in a definition. Readers take the fields that they know; what is left at the end is unknown.
+
+use std::ops::RangeInclusive;
+
+use serde_json::Value;
+
+use super::{Diagnostics, Names, Object};
+use crate::expression::Expression;
+use crate::jsonpath::Path;
+use crate::machine::StateId;
+use crate::template::Template;
+
+pub(crate) struct Fields<'d> {
+    object: &'d Object,
+    location: String,
+    known: Vec<String>,
+}
+
+impl<'d> Fields<'d> {
+    /// `None`, with a diagnostic, if the value is not an object.
+    pub(crate) fn of(
+        value: &'d Value,
+        location: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let Some(object) = value.as_object() else {
+            diagnostics.error(location, "Expected value of type Object");
+            return None;
+        };
+        Some(Self {
+            object,
+            location: location.to_owned(),
+            known: Vec::new(),
+        })
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The location of a field.
+    pub(crate) fn at(&self, field: &str) -> String {
+        match self.location.as_str() {
+            "/" => format!("/{field}"),
+            location => format!("{location}/{field}"),
+        }
+    }
+
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.object.contains_key(field)
+    }
+
+    /// All names, also those that nobody knows.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'d str> + use<'d> {
+        self.object.keys().map(String::as_str)
+    }
+
+    pub(crate) fn value(&mut self, field: &str) -> Option<&'d Value> {
+        self.known.push(field.to_owned());
+        self.object.get(field)
+    }
+
+    /// A field of a type; a diagnostic if it has another.
+    fn typed<T>(
+        &mut self,
+        field: &str,
+        expected: &str,
+        convert: impl FnOnce(&'d Value) -> Option<T>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<T> {
+        let value = self.value(field)?;
+        let converted = convert(value);
+        if converted.is_none() {
+            diagnostics.error(self.at(field), format!("Expected value of type {expected}"));
+        }
+        converted
+    }
+
+    pub(crate) fn text(&mut self, field: &str, diagnostics: &mut Diagnostics) -> Option<&'d str> {
+        self.typed(field, "String", Value::as_str, diagnostics)
+    }
+
+    pub(crate) fn boolean(&mut self, field: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
+        self.typed(field, "Boolean", Value::as_bool, diagnostics)
+    }
+
+    pub(crate) fn object(
+        &mut self,
+        field: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&'d Object> {
+        self.typed(field, "Object", Value::as_object, diagnostics)
+    }
+
+    pub(crate) fn list(
+        &mut self,
+        field: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&'d [Value]> {
+        self.typed(
+            field,
+            "Array",
+            |value| value.as_array().map(Vec::as_slice),
+            diagnostics,
+        )
+    }
+
+    /// The fields of an object within.
+    pub(crate) fn inner(
+        &mut self,
+        field: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Fields<'d>> {
+        let location = self.at(field);
+        Fields::of(self.value(field)?, &location, diagnostics)
+    }
+
+    pub(crate) fn whole_number(
+        &mut self,
+        field: &str,
+        range: RangeInclusive<u64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<u64> {
+        let number = self.typed(field, "Integer", |value| value.as_i64(), diagnostics)?;
+        let number = u64::try_from(number)
+            .ok()
+            .filter(|number| range.contains(number));
+        if number.is_none() {
+            let (least, most) = (range.start(), range.end());
+            diagnostics.error(
+                self.at(field),
+                format!("Value must be between {least} and {most}"),
+            );
+        }
+        number
+    }
+
+    pub(crate) fn number(
+        &mut self,
+        field: &str,
+        range: RangeInclusive<f64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<f64> {
+        let number = self.typed(field, "Number", Value::as_f64, diagnostics)?;
+        if !range.contains(&number) {
+            let (least, most) = (range.start(), range.end());
+            let limit = if *most == f64::MAX {
+                format!("at least {least}")
+            } else {
+                format!("between {least} and {most}")
+            };
+            diagnostics.error(self.at(field), format!("Value must be {limit}"));
+            return None;
+        }
+        Some(number)
+    }
+
+    pub(crate) fn path(&mut self, field: &str, diagnostics: &mut Diagnostics) -> Option<Path> {
+        let text = self.text(field, diagnostics)?;
+        match Path::parse(text) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                diagnostics.error(
+                    self.at(field),
+                    format!("The value for the field '{field}' must be a valid JSONPath: {error}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A path that may also be `null`: the outer `None` means that the field is missing or wrong.
+    pub(crate) fn path_or_null(
+        &mut self,
+        field: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Option<Path>> {
+        if self.object.get(field).is_some_and(Value::is_null) {
+            self.known.push(field.to_owned());
+            return Some(None);
+        }
+        self.path(field, diagnostics).map(Some)
+    }
+
+    pub(crate) fn expression(
+        &mut self,
+        field: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Expression> {
+        let text = self.text(field, diagnostics)?;
+        match Expression::parse(text) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                diagnostics.error(
+                    self.at(field),
+                    format!(
+                        "The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call: {error}"
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn template(
+        &mut self,
+        field: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Template> {
+        let value = self.value(field)?;
+        let location = self.at(field);
+        Some(Template::read(value, &mut |name| {
+            diagnostics.error(
+                location.as_str(),
+                format!("The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"),
+            );
+        }))
+    }
+
+    /// The state that a field such as `Next` names.
+    pub(crate) fn next(
+        &mut self,
+        field: &str,
+        names: &Names<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<StateId> {
+        let name = self.text(field, diagnostics)?;
+        let found = names.get(name).copied();
+        if found.is_none() {
+            diagnostics.missing_target(self.at(field), format!("Missing '{field}' target: {name}"));
+        }
+        found
+    }
+
+    /// A diagnostic for the required fields that are missing.
+    pub(crate) fn require(&self, fields: &[&str], diagnostics: &mut Diagnostics) {
+        let missing: Vec<&str> = fields
+            .iter()
+            .copied()
+            .filter(|field| !self.has(field))
+            .collect();
+        if !missing.is_empty() {
+            diagnostics.error(
+                self.location.as_str(),
+                format!("These fields are required: [{}]", missing.join(", ")),
+            );
+        }
+    }
+
+    /// A diagnostic unless at most one of the fields is there.
+    pub(crate) fn at_most_one(&self, fields: &[&str], diagnostics: &mut Diagnostics) {
+        if fields.iter().filter(|field| self.has(field)).count() > 1 {
+            diagnostics.error(
+                self.location.as_str(),
+                format!(
+                    "Only one of these fields is allowed: [{}]",
+                    fields.join(", ")
+                ),
+            );
+        }
+    }
+
+    /// A diagnostic unless exactly one of the fields is there.
+    pub(crate) fn exactly_one(&self, fields: &[&str], diagnostics: &mut Diagnostics) {
+        if fields.iter().filter(|field| self.has(field)).count() != 1 {
+            diagnostics.error(
+                self.location.as_str(),
+                format!(
+                    "Exactly one of these fields is required: [{}]",
+                    fields.join(", ")
+                ),
+            );
+        }
+    }
+
+    /// A diagnostic for every field that no reader knew.
+    pub(crate) fn finish(self, diagnostics: &mut Diagnostics) {
+        for field in self
+            .object
+            .keys()
+            .filter(|field| !self.known.contains(field))
+        {
+            diagnostics.error(self.at(field), "Field is not supported");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Evaluates expressions in the name of a thread, and puts AWS's words around what fails.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Execution, ThreadId};
+use crate::context::Context;
+use crate::data_flow::FlowError;
+use crate::errors::{DATA_LIMIT_EXCEEDED, Failure, RUNTIME};
+use crate::payload::Payload;
+use crate::scope::Scope;
+
+/// What AWS allows, in bytes of UTF-8.
+const LARGEST_PAYLOAD: usize = 262_144;
+
+/// What only some expressions see of the context object.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extra<'a> {
+    pub(crate) token: Option<&'a str>,
+    /// The item that an item selector is about.
+    pub(crate) item: Option<(u64, &'a Value)>,
+}
+
+impl Execution {
+    /// Evaluates something over an input.
+    pub(crate) fn evaluate<R>(
+        &mut self,
+        thread: ThreadId,
+        input: &Value,
+        extra: Extra<'_>,
+        evaluate: impl FnOnce(&mut Scope<'_>) -> Result<R, FlowError>,
+    ) -> Result<R, Failure> {
+        let machine = Arc::clone(&self.machine);
+        let Self {
+            threads,
+            identity,
+            input: execution_input,
+            random,
+            now,
+            ..
+        } = self;
+        let Some(current) = threads.get(&thread) else {
+            return Err(Failure::new(RUNTIME, "the thread of control has ended"));
+        };
+        let state = machine.state(current.state);
+        let visit = current.visit.as_ref();
+        let retried = visit.map_or(0, |visit| visit.retried.iter().sum::<u64>());
+        let context = Context {
+            identity,
+            execution_input: execution_input.value(),
+            state: &state.name,
+            entered: visit.map_or(*now, |visit| visit.entered_at),
+            retry_count: state.state_type().can_retry().then_some(retried),
+            token: extra.token,
+            item: extra.item.or_else(|| {
+                current
+                    .item
+                    .as_ref()
+                    .map(|(index, value)| (*index, &**value))
+            }),
+            made: OnceCell::new(),
+        };
+        let mut scope = Scope {
+            input,
+            context: &context,
+            variables: &current.variables,
+            random,
+        };
+        evaluate(&mut scope).map_err(|error| self.explained(thread, &error))
+    }
+
+    /// A failed evaluation as the failure of the thread's state.
+    pub(crate) fn explained(&self, thread: ThreadId, error: &FlowError) -> Failure {
+        let Some(current) = self.threads.get(&thread) else {
+            return Failure::new(error.name, error.message.as_str());
+        };
+        let name = &self.machine.state(current.state).name;
+        let entered = current
+            .visit
+            .as_ref()
+            .map_or(0, |visit| visit.entered_event);
+        Failure::new(
+            error.name,
+            format!(
+                "An error occurred while executing the state '{name}' (entered at the event id #{entered}). {}",
+                error.message
+            ),
+        )
+    }
+
+    /// A failure that nothing can retry or catch.
+    pub(crate) fn runtime_failure(&self, thread: ThreadId, message: impl Into<String>) -> Failure {
+        let error = FlowError {
+            name: RUNTIME,
+            message: message.into(),
+        };
+        self.explained(thread, &error)
+    }
+}
+
+/// A failure if the payload is larger than AWS allows. `what` is the state, or the resource that returned it.
+pub(crate) fn limit(payload: &Payload, what: &str) -> Result<(), Failure> {
+    if payload.size() <= LARGEST_PAYLOAD {
+        return Ok(());
+    }
+    Err(Failure::new(
+        DATA_LIMIT_EXCEEDED,
+        format!(
+            "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
+        ),
+    ))
+}

@@ -1,0 +1,226 @@
+//! How threads move: into a state, out of it, on to the next one, and to their end.
+
+use std::sync::Arc;
+
+use super::evaluation::limit;
+use super::{Execution, Extra, Status, ThreadId, Visit, Work};
+use crate::data_flow::Assigned;
+use crate::errors::Failure;
+use crate::history::Truncated;
+use crate::machine::{State, StateId, StateType, Transition};
+use crate::payload::Payload;
+use crate::states::Kind;
+use crate::{EventDetails, EventType};
+
+impl Execution {
+    /// Enters the thread's state, or goes on with what its branches have made.
+    pub(super) fn step(&mut self, thread: ThreadId) {
+        let machine = Arc::clone(&self.machine);
+        let Some(current) = self.threads.get_mut(&thread) else {
+            // It has been aborted since it was made ready.
+            return;
+        };
+        let state = machine.state(current.state);
+        let outcome = match current
+            .visit
+            .as_mut()
+            .map(|visit| std::mem::replace(&mut visit.work, Work::Begun))
+        {
+            None => {
+                self.enter(thread, state);
+                state.kind.run(self, thread, state)
+            }
+            Some(Work::Joined(result)) => {
+                let succeeded = match state.state_type() {
+                    StateType::Map => EventType::MapStateSucceeded,
+                    _ => EventType::ParallelStateSucceeded,
+                };
+                self.record_aside(thread, succeeded, EventDetails::default());
+                self.finish(thread, state, result)
+            }
+            Some(_) => Ok(()),
+        };
+        if let Err(failure) = outcome {
+            self.fail(thread, failure);
+        }
+    }
+
+    fn enter(&mut self, thread: ThreadId, state: &State) {
+        let Some(current) = self.threads.get(&thread) else {
+            return;
+        };
+        let details = EventDetails::named(&state.name).with_input(current.input.text());
+        self.record(thread, entered(state.state_type()), details);
+        let visit = Visit {
+            entered_event: self.last_event(thread),
+            entered_at: self.now,
+            retried: vec![0; state.retriers.len()],
+            work: Work::Begun,
+        };
+        if let Some(current) = self.threads.get_mut(&thread) {
+            current.visit = Some(visit);
+        }
+    }
+
+    /// What the state works with, of the thread's input.
+    pub(crate) fn effective_input(
+        &mut self,
+        thread: ThreadId,
+        state: &State,
+    ) -> Result<Payload, Failure> {
+        let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
+            return Err(self.runtime_failure(thread, "the thread of control has ended"));
+        };
+        self.evaluate(thread, input.value(), Extra::default(), |scope| {
+            state.flow.input(&input, scope)
+        })
+    }
+
+    /// What the state hands to its task or branches.
+    pub(crate) fn arguments(
+        &mut self,
+        thread: ThreadId,
+        state: &State,
+        input: &Payload,
+        extra: Extra<'_>,
+    ) -> Result<Payload, Failure> {
+        let arguments = self.evaluate(thread, input.value(), extra, |scope| {
+            state.flow.arguments(input, scope)
+        })?;
+        limit(&arguments, &state.name)?;
+        Ok(arguments)
+    }
+
+    /// Leaves a state with a result: selects from it, assigns variables, puts it into the output and goes on.
+    pub(crate) fn finish(
+        &mut self,
+        thread: ThreadId,
+        state: &State,
+        result: Payload,
+    ) -> Result<(), Failure> {
+        let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
+            return Ok(());
+        };
+        let result = self.evaluate(thread, input.value(), Extra::default(), |scope| {
+            state.flow.result(result, scope)
+        })?;
+        let assigned = self.evaluate(thread, result.value(), Extra::default(), |scope| {
+            state.flow.assign(scope)
+        })?;
+        let output = self.evaluate(thread, input.value(), Extra::default(), |scope| {
+            state.flow.output(&input, result, scope)
+        })?;
+        self.exit(thread, state, output, assigned, state.next)
+    }
+
+    /// Records that the state is left, and goes on.
+    pub(crate) fn exit(
+        &mut self,
+        thread: ThreadId,
+        state: &State,
+        output: Payload,
+        assigned: Assigned,
+        transition: Transition,
+    ) -> Result<(), Failure> {
+        limit(&output, &state.name)?;
+        let mut details = EventDetails::named(&state.name).with_output(output.text());
+        if !assigned.is_empty() {
+            let texts = assigned
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string().into()))
+                .collect();
+            details.assigned_variables = Some(texts);
+            details.assigned_variables_details = Some(Truncated::default());
+        }
+        self.record(thread, exited(state.state_type()), details);
+        if let Some(current) = self.threads.get_mut(&thread) {
+            for (name, value) in assigned {
+                current.variables.insert(name, value.into());
+            }
+        }
+        match transition {
+            Transition::Next(next) => self.go(thread, next, output),
+            Transition::End | Transition::None => self.complete(thread, output),
+        }
+        Ok(())
+    }
+
+    fn go(&mut self, thread: ThreadId, next: StateId, input: Payload) {
+        if let Some(current) = self.threads.get_mut(&thread) {
+            current.state = next;
+            current.input = input;
+            current.visit = None;
+            self.ready.push_back(thread);
+        }
+    }
+
+    /// The thread has come to its end.
+    fn complete(&mut self, thread: ThreadId, output: Payload) {
+        let Some(ended) = self.threads.remove(&thread) else {
+            return;
+        };
+        let Some((parent, branch)) = ended.parent else {
+            let status = Status::Succeeded {
+                output: output.text().clone(),
+            };
+            let details = EventDetails::default().with_output(output.text());
+            self.end(
+                status,
+                EventType::ExecutionSucceeded,
+                ended.last_event,
+                details,
+            );
+            return;
+        };
+        let machine = Arc::clone(&self.machine);
+        let Some(state) = self
+            .threads
+            .get(&parent)
+            .map(|parent| machine.state(parent.state))
+        else {
+            return;
+        };
+        match &state.kind {
+            Kind::Map(map) => {
+                map.iteration_succeeded(self, parent, state, branch, output, ended.last_event)
+            }
+            Kind::Parallel(parallel) => {
+                parallel.branch_succeeded(self, parent, branch, output, ended.last_event)
+            }
+            _ => {}
+        }
+    }
+
+    /// All branches of the thread's state are done. It goes on before anything else does.
+    pub(crate) fn join(&mut self, thread: ThreadId, result: Payload) {
+        self.set_work(thread, Work::Joined(result));
+        self.ready.push_front(thread);
+    }
+}
+
+fn entered(state_type: StateType) -> EventType {
+    match state_type {
+        StateType::Task => EventType::TaskStateEntered,
+        StateType::Pass => EventType::PassStateEntered,
+        StateType::Wait => EventType::WaitStateEntered,
+        StateType::Choice => EventType::ChoiceStateEntered,
+        StateType::Succeed => EventType::SucceedStateEntered,
+        StateType::Fail => EventType::FailStateEntered,
+        StateType::Parallel => EventType::ParallelStateEntered,
+        StateType::Map => EventType::MapStateEntered,
+    }
+}
+
+/// A Fail state is never left; it counts as entered.
+fn exited(state_type: StateType) -> EventType {
+    match state_type {
+        StateType::Task => EventType::TaskStateExited,
+        StateType::Pass => EventType::PassStateExited,
+        StateType::Wait => EventType::WaitStateExited,
+        StateType::Choice => EventType::ChoiceStateExited,
+        StateType::Succeed => EventType::SucceedStateExited,
+        StateType::Fail => EventType::FailStateEntered,
+        StateType::Parallel => EventType::ParallelStateExited,
+        StateType::Map => EventType::MapStateExited,
+    }
+}

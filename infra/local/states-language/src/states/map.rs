@@ -1,0 +1,354 @@
+//! Map: runs its item processor once for every item of a list, so many at a time, and hands on the list of the outputs.
+//! This is the inline mode; the distributed one is refused by name.
+
+use serde_json::Value;
+
+use super::seconds;
+use crate::data_flow::jsonpath::evaluate;
+use crate::definition::{Diagnostics, Draft, Fields, StateReader};
+use crate::errors::{EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure};
+use crate::execution::{Execution, Extra, Iterations, ThreadId, Work};
+use crate::jsonpath::Path;
+use crate::machine::{BlockId, State};
+use crate::payload::{Payload, Shared};
+use crate::template::Template;
+use crate::{EventDetails, EventType};
+
+/// AWS runs at most so many iterations of an inline Map at a time.
+const MOST_CONCURRENT: u64 = 40;
+const MOST_ITEMS: u64 = 100_000_000;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Map {
+    processor: BlockId,
+    items_path: Option<Path>,
+    item_selector: Option<Template>,
+    max_concurrency: seconds::Number,
+    tolerated_count: Option<seconds::Number>,
+    tolerated_percentage: Option<Percentage>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Percentage {
+    Literal(f64),
+    At(Path),
+}
+
+impl Map {
+    pub(crate) fn read(
+        reader: &StateReader<'_>,
+        fields: &mut Fields<'_>,
+        draft: &mut Draft,
+    ) -> Option<Self> {
+        let diagnostics = &mut draft.diagnostics;
+        fields.exactly_one(&["ItemProcessor", "Iterator"], diagnostics);
+        for field in ["ItemReader", "ItemBatcher", "ResultWriter", "Label"] {
+            if fields.value(field).is_some() {
+                diagnostics.unsupported(
+                    fields.at(field),
+                    format!("'{field}' belongs to a distributed Map, which is not supported yet"),
+                );
+            }
+        }
+        let items_path = fields.path("ItemsPath", diagnostics);
+        let parameters = fields.template("Parameters", diagnostics);
+        let item_selector = fields.template("ItemSelector", diagnostics).or(parameters);
+        let number = |literal, path, fields: &mut Fields<'_>, diagnostics: &mut Diagnostics| {
+            seconds::Number::read(literal, path, 0, fields, diagnostics)
+        };
+        let max_concurrency = number("MaxConcurrency", "MaxConcurrencyPath", fields, diagnostics);
+        let tolerated_count = number(
+            "ToleratedFailureCount",
+            "ToleratedFailureCountPath",
+            fields,
+            diagnostics,
+        );
+        fields.at_most_one(
+            &[
+                "ToleratedFailurePercentage",
+                "ToleratedFailurePercentagePath",
+            ],
+            diagnostics,
+        );
+        let tolerated_percentage =
+            match fields.number("ToleratedFailurePercentage", 0.0..=100.0, diagnostics) {
+                Some(percentage) => Some(Percentage::Literal(percentage)),
+                None => fields
+                    .path("ToleratedFailurePercentagePath", diagnostics)
+                    .map(Percentage::At),
+            };
+        let newer = fields.inner("ItemProcessor", diagnostics);
+        let mut processor = newer.or_else(|| fields.inner("Iterator", diagnostics))?;
+        processor.text("Comment", diagnostics);
+        read_processor_config(&mut processor, diagnostics);
+        Some(Self {
+            processor: draft.block(processor, Some(reader.id))?,
+            items_path,
+            item_selector,
+            max_concurrency: max_concurrency.unwrap_or(seconds::Number::Literal(0)),
+            tolerated_count,
+            tolerated_percentage,
+        })
+    }
+
+    pub(crate) fn run(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        state: &State,
+    ) -> Result<(), Failure> {
+        let input = execution.effective_input(thread, state)?;
+        let items = self.items(execution, thread, &input)?;
+        let length = items.as_array().map_or(0, Vec::len);
+        let concurrency = self.max_concurrency.get(execution, thread, input.value())?;
+        let tolerated = self.tolerated(execution, thread, &input, length)?;
+        let details = EventDetails {
+            length: Some(length as u64),
+            ..EventDetails::default()
+        };
+        execution.record(thread, EventType::MapStateStarted, details);
+        if length == 0 {
+            execution.join(thread, Payload::list(&[]));
+            return Ok(());
+        }
+        let iterations = Iterations {
+            input,
+            items: items.into(),
+            next: 0,
+            outputs: vec![None; length],
+            done: 0,
+            failed: 0,
+            tolerated,
+        };
+        execution.set_work(thread, Work::Iterations(Box::new(iterations)));
+        let at_once = match concurrency {
+            0 => MOST_CONCURRENT,
+            some => some.min(MOST_CONCURRENT),
+        };
+        let started = execution.last_event(thread);
+        for _ in 0..at_once.min(length as u64) {
+            self.start_next(execution, thread, state, started)?;
+        }
+        Ok(())
+    }
+
+    fn items(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        input: &Payload,
+    ) -> Result<Value, Failure> {
+        let (text, items) = match &self.items_path {
+            None => ("$", input.value().clone()),
+            Some(path) => (
+                path.text(),
+                seconds::at("ItemsPath", path, execution, thread, input.value())?,
+            ),
+        };
+        if items.is_array() {
+            return Ok(items);
+        }
+        Err(execution.runtime_failure(
+            thread,
+            format!("Reference path \"{text}\" must point to array."),
+        ))
+    }
+
+    fn tolerated(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        input: &Payload,
+        length: usize,
+    ) -> Result<Option<usize>, Failure> {
+        let mut tolerated = None;
+        if let Some(count) = &self.tolerated_count {
+            let count = count.get(execution, thread, input.value())?.min(MOST_ITEMS);
+            tolerated = Some(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+        let percentage = match &self.tolerated_percentage {
+            None => None,
+            Some(Percentage::Literal(percentage)) => Some(*percentage),
+            Some(Percentage::At(path)) => {
+                let field = "ToleratedFailurePercentagePath";
+                let value = seconds::at(field, path, execution, thread, input.value())?;
+                match value
+                    .as_f64()
+                    .filter(|number| (0.0..=100.0).contains(number))
+                {
+                    Some(percentage) => Some(percentage),
+                    None => {
+                        return Err(execution.runtime_failure(
+                            thread,
+                            format!("The {field} parameter does not reference a percentage: {path} == {value}"),
+                        ));
+                    }
+                }
+            }
+        };
+        if let Some(percentage) = percentage {
+            let count = (length as f64 * percentage / 100.0).floor() as usize;
+            // Whichever threshold is passed first counts.
+            tolerated = Some(tolerated.map_or(count, |other: usize| other.min(count)));
+        }
+        Ok(tolerated)
+    }
+
+    /// Starts the next iteration, after the given event.
+    fn start_next(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        state: &State,
+        after: u64,
+    ) -> Result<(), Failure> {
+        let Some(Work::Iterations(iterations)) = execution.work_mut(thread) else {
+            return Ok(());
+        };
+        let index = iterations.next;
+        let Some(item) = iterations.items.get(index).cloned() else {
+            return Ok(());
+        };
+        iterations.next += 1;
+        let input = iterations.input.clone();
+        let item = Shared::from(item);
+        let input = match &self.item_selector {
+            None => Payload::from(Value::clone(&item)),
+            Some(selector) => {
+                let extra = Extra {
+                    item: Some((index as u64, &item)),
+                    ..Extra::default()
+                };
+                Payload::from(execution.evaluate(thread, input.value(), extra, |scope| {
+                    evaluate(selector, scope)
+                })?)
+            }
+        };
+        let start = execution.machine().block(self.processor).start;
+        let child = execution.spawn(
+            thread,
+            index,
+            start,
+            input,
+            Some((index as u64, item)),
+            after,
+        );
+        execution.record(
+            child,
+            EventType::MapIterationStarted,
+            iteration(state, index),
+        );
+        Ok(())
+    }
+
+    /// An iteration has come to its end, with that last event.
+    pub(crate) fn iteration_succeeded(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        state: &State,
+        index: usize,
+        output: Payload,
+        last_event: u64,
+    ) {
+        execution.set_last_event(thread, last_event);
+        execution.record(
+            thread,
+            EventType::MapIterationSucceeded,
+            iteration(state, index),
+        );
+        self.iteration_ended(execution, thread, state, index, output, last_event);
+    }
+
+    /// An iteration has failed, with that last event. `Some` is the failure that the whole state has for it.
+    pub(crate) fn iteration_failed(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        state: &State,
+        index: usize,
+        failure: &Failure,
+        last_event: u64,
+    ) -> Option<Failure> {
+        execution.set_last_event(thread, last_event);
+        execution.record_aside(
+            thread,
+            EventType::MapIterationFailed,
+            iteration(state, index),
+        );
+        let Some(Work::Iterations(iterations)) = execution.work_mut(thread) else {
+            return Some(failure.clone());
+        };
+        let Some(tolerated) = iterations.tolerated else {
+            return Some(failure.clone());
+        };
+        iterations.failed += 1;
+        if iterations.failed > tolerated {
+            return Some(Failure::new(
+                EXCEED_TOLERATED_FAILURE_THRESHOLD,
+                "The specified tolerated failure threshold was exceeded",
+            ));
+        }
+        self.iteration_ended(
+            execution,
+            thread,
+            state,
+            index,
+            Payload::from(failure.output()),
+            last_event,
+        );
+        None
+    }
+
+    fn iteration_ended(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        state: &State,
+        index: usize,
+        output: Payload,
+        last_event: u64,
+    ) {
+        let Some(Work::Iterations(iterations)) = execution.work_mut(thread) else {
+            return;
+        };
+        iterations.outputs[index] = Some(output);
+        iterations.done += 1;
+        if iterations.done == iterations.outputs.len() {
+            let outputs: Vec<Payload> = iterations.outputs.iter().flatten().cloned().collect();
+            execution.join(thread, Payload::list(&outputs));
+        } else if let Err(failure) = self.start_next(execution, thread, state, last_event) {
+            execution.abort_branches(thread);
+            execution.fail(thread, failure);
+        }
+    }
+}
+
+fn iteration(state: &State, index: usize) -> EventDetails {
+    EventDetails {
+        index: Some(index as u64),
+        ..EventDetails::named(&state.name)
+    }
+}
+
+fn read_processor_config(processor: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
+    let Some(mut config) = processor.inner("ProcessorConfig", diagnostics) else {
+        return;
+    };
+    let mode = config.text("Mode", diagnostics);
+    config.text("ExecutionType", diagnostics);
+    match mode {
+        None | Some("INLINE") => {}
+        Some("DISTRIBUTED") => {
+            diagnostics.unsupported(
+                config.at("Mode"),
+                "the mode 'DISTRIBUTED' of a Map is not supported yet",
+            );
+        }
+        Some(_) => diagnostics.error(
+            config.at("Mode"),
+            "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]",
+        ),
+    }
+    config.finish(diagnostics);
+}
