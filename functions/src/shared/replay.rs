@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -17,7 +18,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-use crate::shared::clients::{Clients, Environment, retries};
+use crate::shared::clients::{Clients, Environment, retries, timeouts};
 
 /// The `Date` of every answer, 2026-11-21T02:10:00Z, and the same in seconds.
 const DATE: &str = "Sat, 21 Nov 2026 02:10:00 GMT";
@@ -64,6 +65,8 @@ enum Answer {
     },
     /// The connection breaks before an answer.
     Lost,
+    /// Nothing ever comes.
+    Nothing,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +124,11 @@ impl Replay {
     /// A JSON protocol call whose answer is lost.
     pub(crate) fn loses(self, operation: &str) -> Self {
         self.add(json_call(operation, None), Answer::Lost)
+    }
+
+    /// A JSON protocol call that never ends.
+    pub(crate) fn hangs(self, operation: &str) -> Self {
+        self.add(json_call(operation, None), Answer::Nothing)
     }
 
     /// An S3 call, whatever its body. A header expected to be empty must be absent.
@@ -201,6 +209,16 @@ impl Replay {
 
     /// Clients that play this script, with this environment.
     pub(crate) fn clients(&self, environment: &[(&str, &str)]) -> Clients {
+        // A sleep that takes no time would let every timeout win.
+        self.clients_with(TimeoutConfig::disabled(), environment)
+    }
+
+    /// Clients whose every call times out.
+    pub(crate) fn hanging_clients(&self) -> Clients {
+        self.clients_with(timeouts(), &[])
+    }
+
+    fn clients_with(&self, timeouts: TimeoutConfig, environment: &[(&str, &str)]) -> Clients {
         let connector = SharedHttpConnector::new(self.clone());
         let credentials = Credentials::builder()
             .access_key_id("test")
@@ -214,9 +232,10 @@ impl Replay {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .sleep_impl(self.clone())
+            // Else the answers' `Date` would look like a clock that is wrong, and denials like bad signatures.
+            .time_source(SharedTimeSource::new(self.clone()))
             .retry_config(retries())
-            // A sleep that takes no time would let every timeout win.
-            .timeout_config(TimeoutConfig::disabled())
+            .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
         Clients::from_sdk_config(sdk, environment.iter().copied().collect::<Environment>())
@@ -240,6 +259,9 @@ impl HttpConnector for Replay {
             panic!("an unexpected call after the last: {seen}");
         };
         check(&expected, &request, &seen);
+        if let Answer::Nothing = answer {
+            return HttpConnectorFuture::new(std::future::pending());
+        }
         HttpConnectorFuture::ready(match answer {
             Answer::Reply {
                 status,
@@ -254,8 +276,16 @@ impl HttpConnector for Replay {
                 }
                 Ok(response)
             }
-            Answer::Lost => Err(ConnectorError::io("the connection was closed".into())),
+            Answer::Lost | Answer::Nothing => {
+                Err(ConnectorError::io("the connection was closed".into()))
+            }
         })
+    }
+}
+
+impl TimeSource for Replay {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs())
     }
 }
 
