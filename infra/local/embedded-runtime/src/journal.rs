@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aws_services::{Observer, Occurrence};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use virtual_time::{Clock, Work};
 
 use crate::root::Root;
 
@@ -14,6 +15,7 @@ use crate::root::Root;
 pub struct Journal {
     next: Arc<dyn Observer>,
     root: Arc<Root>,
+    clock: Clock,
     state: Mutex<State>,
     /// Counts ends and starts, for those who wait.
     changes: watch::Sender<u64>,
@@ -22,31 +24,39 @@ pub struct Journal {
 #[derive(Default)]
 struct State {
     running: BTreeSet<String>,
-    ended: BTreeMap<String, String>,
+    ended: BTreeSet<String>,
+    /// Who waits for which execution; each gets custody, so that time does not jump on before it has acted.
+    waiters: BTreeMap<String, Vec<oneshot::Sender<Work>>>,
     time_complaint: bool,
 }
 
 impl Journal {
-    pub(crate) fn new(next: Arc<dyn Observer>, root: Arc<Root>) -> Self {
+    pub(crate) fn new(next: Arc<dyn Observer>, root: Arc<Root>, clock: Clock) -> Self {
         Self {
             next,
             root,
+            clock,
             state: Mutex::default(),
             changes: watch::Sender::new(0),
         }
     }
 
-    /// Waits until the execution has ended; returns its status. One that ended before this process is never waited for.
-    pub async fn ended(&self, execution_arn: &str) -> String {
-        let mut changes = self.changes.subscribe();
-        loop {
-            if let Some(status) = self.state.lock().ended.get(execution_arn) {
-                return status.clone();
+    /// Waits until an execution of this process has ended.
+    pub async fn ended(&self, execution_arn: &str) -> Work {
+        let end = {
+            let mut state = self.state.lock();
+            if state.ended.contains(execution_arn) {
+                return self.clock.work();
             }
-            if changes.changed().await.is_err() {
-                // The sender lives as long as this value.
-                std::future::pending::<()>().await;
-            }
+            let (sender, end) = oneshot::channel();
+            let waiters = state.waiters.entry(execution_arn.to_owned());
+            waiters.or_default().push(sender);
+            end
+        };
+        match end.await {
+            Ok(work) => work,
+            // The sender is kept until the execution ends.
+            Err(_) => std::future::pending().await,
         }
     }
 
@@ -69,13 +79,13 @@ impl Journal {
                 state.ended.remove(execution_arn);
                 state.running.insert(execution_arn.clone());
             }
-            Occurrence::ExecutionEnded {
-                execution_arn,
-                status,
-                ..
-            } => {
+            Occurrence::ExecutionEnded { execution_arn, .. } => {
                 state.running.remove(execution_arn);
-                state.ended.insert(execution_arn.clone(), status.clone());
+                state.ended.insert(execution_arn.clone());
+                for waiter in state.waiters.remove(execution_arn).unwrap_or_default() {
+                    // One that has stopped waiting gives its guard back.
+                    let _ = waiter.send(self.clock.work());
+                }
             }
             _ => return,
         }

@@ -164,12 +164,21 @@ fn register(function: &Function, services: &Services, registry: &FunctionRegistr
     } else {
         "$LATEST"
     };
+    // Lambda tells a function how it wants its log, in variables of its own.
+    let mut process_environment = environment.clone();
+    let logging = [
+        ("AWS_LAMBDA_LOG_FORMAT", &function.log_format),
+        ("AWS_LAMBDA_LOG_LEVEL", &function.log_level),
+    ];
+    for (name, value) in logging {
+        process_environment.extend(value.clone().map(|value| (name.to_owned(), value)));
+    }
     match registry {
         FunctionRegistry::Processes(host) => host.register(FunctionSpec {
             name: function.name.clone(),
             handler: function.handler.clone(),
             version: version.to_owned(),
-            environment: environment.clone(),
+            environment: process_environment,
             timeout: function.timeout,
             memory_mib: function.memory_mib,
             concurrency_limit: function.concurrency_limit.unwrap_or(CONCURRENCY_LIMIT),

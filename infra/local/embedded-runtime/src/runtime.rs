@@ -160,7 +160,11 @@ impl Runtime {
             FunctionRegistry::Processes(host) => Some(host.clone()),
             FunctionRegistry::InProcess(_) => None,
         };
-        let journal = Arc::new(Journal::new(options.observer, Arc::clone(&root)));
+        let journal = Arc::new(Journal::new(
+            options.observer,
+            Arc::clone(&root),
+            clock.clone(),
+        ));
         let services = Services::new(ServicesConfig {
             region: REGION.to_owned(),
             account: ACCOUNT.to_owned(),
@@ -329,8 +333,7 @@ impl Runtime {
 
     /// Waits until an execution that was started by this process has ended.
     pub async fn wait(&self, execution_arn: &str) -> Result<ExecutionOutcome, RuntimeError> {
-        self.journal.ended(execution_arn).await;
-        let _work = self.clock.work();
+        let _work = self.journal.ended(execution_arn).await;
         let request = json!({ "executionArn": execution_arn });
         let described = self
             .services
@@ -517,3 +520,7 @@ impl aws_services::StepRunner for NoSteps {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "runtime_tests.rs"]
+mod tests;

@@ -67,6 +67,10 @@ pub struct Function {
     pub alias: Option<String>,
     /// `ReservedConcurrentExecutions`.
     pub concurrency_limit: Option<usize>,
+    /// `LoggingConfig.LogFormat`: `Text` or `JSON`.
+    pub log_format: Option<String>,
+    /// `LoggingConfig.ApplicationLogLevel`.
+    pub log_level: Option<String>,
     /// The role that it runs under.
     pub role_arn: String,
     /// `Policies`, resolved.
@@ -227,7 +231,6 @@ pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
         "Role",
         "Tracing",
         "Tags",
-        "LoggingConfig",
         "KmsKeyArn",
         "DeadLetterQueue",
         "EventInvokeConfig",
@@ -258,6 +261,15 @@ pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
         }
         properties.absorb(inner.finish());
     }
+    let (mut log_format, mut log_level) = (None, None);
+    if let Some(node) = properties.get("LoggingConfig") {
+        let owner = format!("{}.LoggingConfig", resource.logical_id);
+        let mut inner = Properties::new(&owner, &node.position, Some(node));
+        inner.left_to_aws(&["LogGroup", "SystemLogLevel"]);
+        log_format = inner.text("LogFormat");
+        log_level = inner.text("ApplicationLogLevel");
+        properties.absorb(inner.finish());
+    }
     let function = Function {
         logical_id: resource.logical_id.to_owned(),
         position: resource.position.clone(),
@@ -274,6 +286,8 @@ pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
         concurrency_limit: properties
             .number("ReservedConcurrentExecutions", 0, 1000)
             .and_then(|limit| usize::try_from(limit).ok()),
+        log_format,
+        log_level,
         role_arn: resource.role_arn.clone(),
         policies: properties.json("Policies").unwrap_or_default(),
     };

@@ -1,0 +1,146 @@
+//! Tests of the runtime as a whole, with functions in this process.
+
+use super::*;
+use crate::root::RootError;
+
+fn started(root: &Path) -> RuntimeOptions {
+    RuntimeOptions {
+        clock: ClockMode::Simulated("2026-11-21T02:00:00Z".parse().unwrap()),
+        seed: Some(1),
+        ..RuntimeOptions::new(root)
+    }
+}
+
+fn project() -> Arc<Project> {
+    Arc::new(Project::load(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap())
+}
+
+async fn refusal(options: RuntimeOptions) -> RuntimeError {
+    match Runtime::start(options).await {
+        Ok(_) => panic!("it started"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let options = RuntimeOptions {
+        port,
+        ..started(folder.path())
+    };
+    let error = refusal(options).await;
+    assert!(matches!(error, RuntimeError::PortInUse { port: found } if found == port));
+    assert!(error.to_string().contains(&port.to_string()));
+}
+
+#[tokio::test]
+async fn a_second_runtime_on_one_root_is_refused_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Runtime::start(started(folder.path())).await.unwrap();
+    let error = refusal(started(folder.path())).await;
+    assert!(
+        matches!(error, RuntimeError::Root(RootError::InUse { .. })),
+        "{error}"
+    );
+    first.shutdown().await;
+    drop(first);
+    Runtime::start(started(folder.path()))
+        .await
+        .unwrap()
+        .shutdown()
+        .await;
+}
+
+#[tokio::test]
+async fn a_handler_that_the_program_does_not_have_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("project/infra/aws")).unwrap();
+    let template = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: make_coffee\n";
+    std::fs::write(
+        folder.path().join("project").join(crate::project::TEMPLATE),
+        template,
+    )
+    .unwrap();
+    let project = Arc::new(Project::load(&folder.path().join("project")).unwrap());
+    let root = folder.path().join("root");
+    let options = started(&root).with_project(project, Functions::InProcess);
+    let error = refusal(options).await.to_string();
+    assert!(
+        error.contains("infra/aws/template.yaml:2:3: F: there is no handler make_coffee"),
+        "{error}"
+    );
+    assert!(!root.join("stack.json").exists());
+}
+
+#[tokio::test]
+async fn an_empty_runtime_has_no_stack() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = Runtime::start(started(folder.path())).await.unwrap();
+    assert!(runtime.stack().functions.is_empty());
+    assert!(runtime.services().s3.list_buckets().await.is_empty());
+    let error = runtime.run_master(&json!({}), None).await.unwrap_err();
+    assert_eq!(error.to_string(), "the stack has no state machine master");
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_stack_is_provisioned_and_a_second_start_finds_it_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = || started(folder.path()).with_project(project(), Functions::InProcess);
+    let mut documents = Vec::new();
+    for _ in 0..2 {
+        let runtime = Runtime::start(options()).await.unwrap();
+        let buckets = runtime.services().s3.list_buckets().await;
+        assert_eq!(buckets.len(), 1);
+        assert_eq!(buckets[0].name, runtime.bucket().unwrap());
+        assert_eq!(runtime.services().lambda.functions().len(), 15);
+        let machines = runtime
+            .services()
+            .states
+            .call("ListStateMachines", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(machines["stateMachines"].as_array().unwrap().len(), 6);
+        let rules = runtime
+            .services()
+            .events
+            .call("ListRules", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(rules["Rules"].as_array().unwrap().len(), 1);
+        let schedules = runtime
+            .services()
+            .scheduler
+            .call("ListSchedules", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(schedules["Schedules"].as_array().unwrap().len(), 1);
+        runtime.shutdown().await;
+        documents.push(std::fs::read_to_string(folder.path().join("stack.json")).unwrap());
+    }
+    assert_eq!(documents[0], documents[1]);
+}
+
+#[tokio::test]
+async fn a_master_that_finds_nothing_landed_succeeds_without_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = started(folder.path()).with_project(project(), Functions::InProcess);
+    let runtime = Runtime::start(options).await.unwrap();
+    let outcome = runtime
+        .run_master(&json!({"BatchId": "b1"}), Some("first"))
+        .await
+        .unwrap();
+    assert!(outcome.succeeded(), "{outcome:?}");
+    let report = runtime.report().await.unwrap();
+    assert!(report.clusters.is_empty());
+    let master = report
+        .executions
+        .iter()
+        .find(|machine| machine.state_machine.ends_with("-master"))
+        .unwrap();
+    assert_eq!(master.executions.len(), 1);
+    runtime.shutdown().await;
+}
