@@ -1,0 +1,92 @@
+-- Declares everything that loading card_transaction needs. Running it again changes nothing.
+-- stg_fact_db.card_transaction          the landed CSV as it is, every column a string, header lines included
+-- stg_fact_db.card_transaction_checked  the batch at hand with types, each line judged
+-- stg_fact_db.card_transaction_figures  what the load decides on, as one row
+-- fact_db.card_transaction              what readers see, a partition per batch and day
+--
+-- The Hive command line splits a script at semicolons before it parses it. So comments start in the first column,
+-- and a double quote inside a string is written with a backslash.
+
+CREATE DATABASE IF NOT EXISTS stg_fact_db LOCATION 's3://${hiveconf:bucket}/staging/fact';
+
+CREATE DATABASE IF NOT EXISTS fact_db LOCATION 's3://${hiveconf:bucket}/prod/fact';
+
+-- The last column is NULL in a line that has as many fields as it should.
+-- The header line is not skipped, the load compares it with these names. Spark would not skip it anyway.
+-- An escape character that occurs nowhere leaves backslashes as they are. A quote is written twice (RFC 4180).
+CREATE EXTERNAL TABLE IF NOT EXISTS stg_fact_db.card_transaction (
+  transaction_id    string,
+  authorised_at     string,
+  card_number       string,
+  merchant_name     string,
+  merchant_category string,
+  country_code      string,
+  currency_code     string,
+  amount            string,
+  status            string,
+  note              string,
+  surplus           string
+)
+PARTITIONED BY (batch_id string)
+ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde'
+WITH SERDEPROPERTIES ('escapeChar' = '\u0001')
+STORED AS TEXTFILE
+LOCATION 's3://${hiveconf:bucket}/staging/fact/card_transaction';
+
+-- line_kind is header or row. reason is empty for a line that can be loaded.
+CREATE EXTERNAL TABLE IF NOT EXISTS stg_fact_db.card_transaction_checked (
+  transaction_id    bigint,
+  authorised_at     timestamp,
+  card_number       string,
+  merchant_name     string,
+  merchant_category string,
+  country_code      string,
+  currency_code     string,
+  amount            decimal(18,2),
+  status            string,
+  note              string,
+  date_id           string,
+  source_file       string,
+  source_position   bigint,
+  line_kind         string,
+  reason            string,
+  rejected_line     string
+)
+STORED AS ORC
+LOCATION 's3://${hiveconf:bucket}/checked/fact/card_transaction'
+TBLPROPERTIES ('orc.compress' = 'SNAPPY');
+
+CREATE VIEW IF NOT EXISTS stg_fact_db.card_transaction_figures AS
+SELECT
+  COALESCE(SUM(lines), 0) AS lines,
+  COUNT(*) AS files,
+  COALESCE(SUM(CASE WHEN headers = 1 THEN 0 ELSE 1 END), 0) AS files_without_header,
+  COALESCE(SUM(staged), 0) AS rows_staged,
+  COALESCE(SUM(rejected), 0) AS rows_rejected
+FROM (
+  SELECT
+    source_file,
+    COUNT(*) AS lines,
+    SUM(CASE WHEN line_kind = 'header' THEN 1 ELSE 0 END) AS headers,
+    SUM(CASE WHEN line_kind = 'row' THEN 1 ELSE 0 END) AS staged,
+    SUM(CASE WHEN reason <> '' THEN 1 ELSE 0 END) AS rejected
+  FROM stg_fact_db.card_transaction_checked
+  GROUP BY source_file
+) file_figures;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS fact_db.card_transaction (
+  transaction_id    bigint,
+  authorised_at     timestamp COMMENT 'UTC',
+  card_number       string COMMENT 'all but the first six and last four digits masked',
+  merchant_name     string,
+  merchant_category string COMMENT 'ISO 18245',
+  country_code      string COMMENT 'see dimension_db.country',
+  currency_code     string COMMENT 'see dimension_db.currency',
+  amount            decimal(18,2) COMMENT 'negative for a refund',
+  status            string COMMENT 'SETTLED, DECLINED or REFUNDED',
+  note              string COMMENT 'NULL where there is none'
+)
+PARTITIONED BY (batch_id string, date_id string COMMENT 'the day of authorised_at')
+STORED AS ORC
+LOCATION 's3://${hiveconf:bucket}/prod/fact/card_transaction'
+TBLPROPERTIES ('orc.compress' = 'SNAPPY');

@@ -1,0 +1,95 @@
+-- Declares everything that loading country needs. Running it again changes nothing.
+-- stg_dimension_db.country          the landed CSV as it is, every column a string, header lines included
+-- stg_dimension_db.country_checked  the batch at hand with types, each line judged
+-- stg_dimension_db.country_figures  what the load decides on, as one row
+-- stg_dimension_db.country_next     the version that is being built
+-- dimension_db.country              what readers see, always the last complete version
+--
+-- The Hive command line splits a script at semicolons before it parses it. So comments start in the first column,
+-- and a double quote inside a string is written with a backslash.
+
+CREATE DATABASE IF NOT EXISTS stg_dimension_db LOCATION 's3://${hiveconf:bucket}/staging/dimension';
+
+CREATE DATABASE IF NOT EXISTS dimension_db LOCATION 's3://${hiveconf:bucket}/prod/dimension';
+
+-- The last column is NULL in a line that has as many fields as it should.
+-- The header line is not skipped, the load compares it with these names. Spark would not skip it anyway.
+-- An escape character that occurs nowhere leaves backslashes as they are. A quote is written twice (RFC 4180).
+CREATE EXTERNAL TABLE IF NOT EXISTS stg_dimension_db.country (
+  country_code  string,
+  alpha3_code   string,
+  country_name  string,
+  capital       string,
+  region        string,
+  currency_code string,
+  population    string,
+  surplus       string
+)
+PARTITIONED BY (batch_id string)
+ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde'
+WITH SERDEPROPERTIES ('escapeChar' = '\u0001')
+STORED AS TEXTFILE
+LOCATION 's3://${hiveconf:bucket}/staging/dimension/country';
+
+-- line_kind is header or row. reason is empty for a line that can be loaded.
+CREATE EXTERNAL TABLE IF NOT EXISTS stg_dimension_db.country_checked (
+  country_code    string,
+  alpha3_code     string,
+  country_name    string,
+  capital         string,
+  region          string,
+  currency_code   string,
+  population      bigint,
+  source_file     string,
+  source_position bigint,
+  line_kind       string,
+  reason          string,
+  rejected_line   string
+)
+STORED AS ORC
+LOCATION 's3://${hiveconf:bucket}/checked/dimension/country'
+TBLPROPERTIES ('orc.compress' = 'SNAPPY');
+
+CREATE VIEW IF NOT EXISTS stg_dimension_db.country_figures AS
+SELECT
+  COALESCE(SUM(lines), 0) AS lines,
+  COUNT(*) AS files,
+  COALESCE(SUM(CASE WHEN headers = 1 THEN 0 ELSE 1 END), 0) AS files_without_header,
+  COALESCE(SUM(staged), 0) AS rows_staged,
+  COALESCE(SUM(rejected), 0) AS rows_rejected
+FROM (
+  SELECT
+    source_file,
+    COUNT(*) AS lines,
+    SUM(CASE WHEN line_kind = 'header' THEN 1 ELSE 0 END) AS headers,
+    SUM(CASE WHEN line_kind = 'row' THEN 1 ELSE 0 END) AS staged,
+    SUM(CASE WHEN reason <> '' THEN 1 ELSE 0 END) AS rejected
+  FROM stg_dimension_db.country_checked
+  GROUP BY source_file
+) file_figures;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS stg_dimension_db.country_next (
+  country_code  string,
+  alpha3_code   string,
+  country_name  string,
+  capital       string,
+  region        string,
+  currency_code string,
+  population    bigint
+)
+STORED AS ORC
+LOCATION 's3://${hiveconf:bucket}/prod/dimension/country'
+TBLPROPERTIES ('orc.compress' = 'SNAPPY');
+
+CREATE EXTERNAL TABLE IF NOT EXISTS dimension_db.country (
+  country_code  string COMMENT 'ISO 3166-1 alpha-2, the key',
+  alpha3_code   string COMMENT 'ISO 3166-1 alpha-3',
+  country_name  string,
+  capital       string COMMENT 'NULL where there is none',
+  region        string,
+  currency_code string COMMENT 'ISO 4217, see dimension_db.currency',
+  population    bigint COMMENT 'NULL where unknown'
+)
+STORED AS ORC
+LOCATION 's3://${hiveconf:bucket}/prod/dimension/country'
+TBLPROPERTIES ('orc.compress' = 'SNAPPY');

@@ -1,0 +1,157 @@
+-- Loads one batch into fact_db.transfer_transaction, which has a partition per batch and day.
+-- Takes hiveconf bucket, batch_id and rejected_rows_allowed (0 if absent).
+-- Promises: a batch is loaded only if every file has the expected header and no more lines are bad than allowed. Bad lines
+-- go to rejected/ with file, position and reason. Whatever an earlier attempt of the same batch left is removed first, and
+-- no other batch is touched. Loading a batch twice gives the same table as loading it once.
+
+-- Where a line comes from: Hive resolves hivevar, Spark resolves both to its plain settings, and each has its own words.
+SET hivevar:source_file=INPUT__FILE__NAME;
+SET hivevar:source_position=BLOCK__OFFSET__INSIDE__FILE;
+SET source_file=input_file_name();
+SET source_position=input_file_block_start() + monotonically_increasing_id() % 8589934592;
+-- A batch may bring many days at once.
+SET hive.exec.dynamic.partition.mode=nonstrict;
+SET hive.exec.max.dynamic.partitions=10000;
+SET hive.exec.max.dynamic.partitions.pernode=10000;
+SET hive.strict.checks.cartesian.product=false;
+SET hive.cli.print.header=true;
+-- As in Hive, a value that does not convert is NULL. The checks below reject it first.
+SET spark.sql.ansi.enabled=false;
+SET spark.sql.hive.convertMetastoreOrc=false;
+
+SELECT assert_true('${hiveconf:batch_id}' RLIKE '^[A-Za-z0-9][A-Za-z0-9._-]*$') AS batch_id_is_usable;
+
+ALTER TABLE stg_fact_db.transfer_transaction ADD IF NOT EXISTS PARTITION (batch_id = '${hiveconf:batch_id}');
+
+-- Every line of the batch, with types and a verdict.
+WITH landed AS (
+  SELECT
+    transfer_id,
+    value_date,
+    sender_account,
+    receiver_account,
+    sender_country,
+    receiver_country,
+    currency_code,
+    amount,
+    fee,
+    reference,
+    surplus,
+    CONCAT_WS('\u0001', transfer_id, value_date, sender_account, receiver_account, sender_country, receiver_country, currency_code, amount, fee, reference, surplus) AS whole_line,
+    ${hivevar:source_file} AS source_file,
+    ${hivevar:source_position} AS source_position
+  FROM stg_fact_db.transfer_transaction
+  WHERE batch_id = '${hiveconf:batch_id}'
+),
+compared AS (
+  SELECT
+    landed.*,
+    CASE
+      WHEN REGEXP_REPLACE(REPLACE(LOWER(whole_line), '\u0001', ','), '[^a-z0-9_,]', '')
+        = 'transfer_id,value_date,sender_account,receiver_account,sender_country,receiver_country,currency_code,amount,fee,reference'
+      THEN 'header' ELSE 'row'
+    END AS line_kind
+  FROM landed
+),
+judged AS (
+  SELECT
+    compared.*,
+    CASE
+      WHEN line_kind = 'header' THEN ''
+      WHEN source_position = 0 THEN 'the first line is not the expected header'
+      WHEN reference IS NULL THEN 'too few columns, or a quote that is not closed'
+      WHEN surplus IS NOT NULL THEN 'too many columns'
+      WHEN INSTR(whole_line, '\uFFFD') > 0 THEN 'not UTF-8'
+      ELSE CONCAT_WS(', ',
+        CASE WHEN transfer_id = '' THEN 'transfer_id is empty' END,
+        CASE WHEN COALESCE(CAST(CAST(value_date AS date) AS string), '') <> value_date THEN 'value_date is not a date like 2026-11-18' END,
+        CASE WHEN sender_account = '' THEN 'sender_account is empty' END,
+        CASE WHEN receiver_account = '' THEN 'receiver_account is empty' END,
+        CASE WHEN sender_country NOT RLIKE '^[A-Z]{2}$' THEN 'sender_country is not two capitals' END,
+        CASE WHEN receiver_country NOT RLIKE '^[A-Z]{2}$' THEN 'receiver_country is not two capitals' END,
+        CASE WHEN currency_code NOT RLIKE '^[A-Z]{3}$' THEN 'currency_code is not three capitals' END,
+        CASE WHEN amount NOT RLIKE '^[0-9]{1,16}([.][0-9]{1,2})?$' THEN 'amount is not a number with at most 16 digits and two decimals' END,
+        CASE WHEN fee NOT RLIKE '^([0-9]{1,16}([.][0-9]{1,2})?)?$' THEN 'fee is not a number with at most 16 digits and two decimals' END)
+    END AS reason
+  FROM compared
+)
+INSERT OVERWRITE TABLE stg_fact_db.transfer_transaction_checked
+SELECT
+  transfer_id,
+  CAST(value_date AS date),
+  sender_account,
+  receiver_account,
+  sender_country,
+  receiver_country,
+  currency_code,
+  CAST(amount AS decimal(18,2)),
+  CAST(fee AS decimal(18,2)),
+  NULLIF(reference, ''),
+  value_date,
+  source_file,
+  source_position,
+  line_kind,
+  reason,
+  CASE WHEN reason <> '' THEN CONCAT('\"', REPLACE(REPLACE(whole_line, '\"', '\"\"'), '\u0001', '\",\"'), '\"') END
+FROM judged;
+
+-- A heading comes first, because Hive leaves what was there when an overwrite has no row to write.
+INSERT OVERWRITE DIRECTORY 's3://${hiveconf:bucket}/rejected/fact/transfer_transaction/batch_id=${hiveconf:batch_id}'
+ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t'
+STORED AS TEXTFILE
+SELECT source_file, source_position, reason, rejected_line
+FROM (
+  SELECT '#file' AS source_file, 'position' AS source_position, 'reason' AS reason, 'line' AS rejected_line
+  FROM stg_fact_db.transfer_transaction_figures
+  UNION ALL
+  SELECT source_file, CAST(source_position AS string), reason, rejected_line
+  FROM stg_fact_db.transfer_transaction_checked
+  WHERE reason <> ''
+) listing
+ORDER BY source_file, source_position;
+
+-- For the log of the step: the figures that are judged next, and the first reasons. Never the rows themselves.
+SELECT * FROM stg_fact_db.transfer_transaction_figures;
+SELECT source_file, source_position, reason FROM stg_fact_db.transfer_transaction_checked WHERE reason <> '' LIMIT 20;
+
+SELECT
+  assert_true(figures.lines = staged.lines) AS every_line_was_judged,
+  assert_true(figures.files_without_header = 0) AS every_file_has_the_expected_header,
+  assert_true(figures.rows_rejected <=
+    CASE WHEN '${hiveconf:rejected_rows_allowed}' RLIKE '^[0-9]{1,9}$' THEN CAST('${hiveconf:rejected_rows_allowed}' AS bigint) ELSE 0 END
+  ) AS no_more_rows_are_rejected_than_allowed
+FROM stg_fact_db.transfer_transaction_figures figures
+CROSS JOIN (SELECT COUNT(*) AS lines FROM stg_fact_db.transfer_transaction WHERE batch_id = '${hiveconf:batch_id}') staged;
+
+-- Forget what an earlier attempt of this batch published, then delete its files. Dropping the partition of an external
+-- table keeps them, and an overwrite would add to what it finds there. Hive clears a folder only if it has a row to write.
+ALTER TABLE fact_db.transfer_transaction DROP IF EXISTS PARTITION (batch_id = '${hiveconf:batch_id}');
+
+INSERT OVERWRITE DIRECTORY 's3://${hiveconf:bucket}/prod/fact/transfer_transaction/batch_id=${hiveconf:batch_id}'
+ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t'
+STORED AS TEXTFILE
+SELECT 'emptied before the load' FROM stg_fact_db.transfer_transaction_figures;
+
+INSERT OVERWRITE TABLE fact_db.transfer_transaction PARTITION (batch_id = '${hiveconf:batch_id}', date_id)
+SELECT transfer_id, value_date, sender_account, receiver_account, sender_country, receiver_country, currency_code, amount, fee, reference, date_id
+FROM stg_fact_db.transfer_transaction_checked
+WHERE line_kind = 'row' AND reason = '';
+
+SELECT assert_true(figures.rows_staged = loaded.rows_loaded + figures.rows_rejected) AS rows_staged_are_rows_loaded_and_rows_rejected
+FROM stg_fact_db.transfer_transaction_figures figures
+CROSS JOIN (SELECT COUNT(*) AS rows_loaded FROM fact_db.transfer_transaction WHERE batch_id = '${hiveconf:batch_id}') loaded;
+
+-- What the mail and the summary say about this load, as one line of JSON.
+INSERT OVERWRITE DIRECTORY 's3://${hiveconf:bucket}/runs/batch_id=${hiveconf:batch_id}/fact.transfer_transaction.counts'
+ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t'
+STORED AS TEXTFILE
+SELECT CONCAT(
+    '{\"Table\":\"fact.transfer_transaction\",\"BatchId\":\"${hiveconf:batch_id}\",\"Files\":', CAST(figures.files AS string),
+    ',\"RowsStaged\":', CAST(figures.rows_staged AS string),
+    ',\"RowsLoaded\":', CAST(loaded.rows_loaded AS string),
+    ',\"RowsRejected\":', CAST(figures.rows_rejected AS string), '}')
+FROM stg_fact_db.transfer_transaction_figures figures
+CROSS JOIN (SELECT COUNT(*) AS rows_loaded FROM fact_db.transfer_transaction WHERE batch_id = '${hiveconf:batch_id}') loaded;
+
+-- The files go on to the archive, the partition would point at nothing.
+ALTER TABLE stg_fact_db.transfer_transaction DROP IF EXISTS PARTITION (batch_id = '${hiveconf:batch_id}');
