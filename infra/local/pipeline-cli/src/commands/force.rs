@@ -1,0 +1,186 @@
+//! `run --fail NAME`: makes the state or the EMR step of that name fail, so that one can see what a failed run does. It
+//! listens to the histories to know which call belongs to which state, and answers that call with an error.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::anyhow;
+use async_trait::async_trait;
+use aws_services::{Call, Interceptor, Observer, Occurrence, ServiceError, Verdict};
+use embedded_runtime::Project;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::Complaint;
+use crate::display::live::Recorder;
+use crate::validate::files;
+
+/// The forced failure of one run.
+pub(crate) struct ForcedFailure {
+    wanted: String,
+    recorder: Arc<Recorder>,
+    /// Resources of tasks that the wanted state has scheduled and that have not been called yet.
+    scheduled: Mutex<Vec<String>>,
+    hits: AtomicUsize,
+}
+
+impl ForcedFailure {
+    /// Checks that there is such a state or step.
+    pub(crate) fn new(
+        wanted: &str,
+        folder: &Path,
+        project: &Project,
+        recorder: Arc<Recorder>,
+    ) -> Result<Arc<Self>, Complaint> {
+        let (files, _) = files::read(folder);
+        let states: Vec<&str> = files
+            .machines
+            .iter()
+            .flat_map(|machine| machine.states())
+            .filter(|state| state.kind() == "Task")
+            .map(|state| state.name)
+            .collect();
+        let steps: Vec<String> = project
+            .tables()
+            .iter()
+            .flat_map(|table| {
+                ["stage", "load", "archive"]
+                    .map(|action| format!("{action} {} {}", table.kind, table.name))
+            })
+            .collect();
+        let is_step = steps.iter().any(|step| names_step(wanted, step));
+        if !is_step && !states.contains(&wanted) {
+            let tables: Vec<String> = project
+                .tables()
+                .into_iter()
+                .map(|table| table.name)
+                .collect();
+            return Err(Complaint::usage(
+                anyhow!("--fail {wanted}: there is neither a task state nor a step of that name"),
+                format!(
+                    "give a table ({}), a step (\"{}\"), or a task state (\"{}\")",
+                    tables.join(", "),
+                    steps.first().map_or("load fact TABLE", String::as_str),
+                    states.first().copied().unwrap_or("STATE"),
+                ),
+            ));
+        }
+        Ok(Arc::new(Self {
+            wanted: wanted.to_owned(),
+            recorder,
+            scheduled: Mutex::default(),
+            hits: AtomicUsize::new(0),
+        }))
+    }
+
+    /// What to say if the name never came up.
+    pub(crate) fn missed(&self) -> Option<String> {
+        let missed = self.hits.load(Ordering::Relaxed) == 0;
+        missed.then(|| format!("--fail {}: the run never came to it.", self.wanted))
+    }
+
+    fn hit(&self) -> Verdict {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        let message = format!("{} was made to fail with --fail", self.wanted);
+        Verdict::Fail(ServiceError::new("ForcedFailure", message))
+    }
+
+    fn note(&self, execution_arn: &str, event: &Value) {
+        let scheduled = matches!(
+            event["type"].as_str(),
+            Some("TaskScheduled" | "LambdaFunctionScheduled")
+        );
+        if !scheduled {
+            return;
+        }
+        let id = event["id"].as_u64().unwrap_or_default();
+        let is_wanted = self.recorder.ask(|view| {
+            let execution = view
+                .index_of(execution_arn)
+                .map(|index| &view.executions[index]);
+            execution.and_then(|execution| execution.state_at(id)) == Some(self.wanted.as_str())
+        });
+        if is_wanted {
+            let details = &event["lambdaFunctionScheduledEventDetails"];
+            let details = if details.is_null() {
+                &event["taskScheduledEventDetails"]
+            } else {
+                details
+            };
+            self.scheduled
+                .lock()
+                .push(details["resource"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+}
+
+impl Observer for ForcedFailure {
+    fn observe(&self, at: Timestamp, occurrence: Occurrence) {
+        let kept = match &occurrence {
+            Occurrence::HistoryEvent {
+                execution_arn,
+                event,
+            } => Some((execution_arn.clone(), event.clone())),
+            _ => None,
+        };
+        self.recorder.observe(at, occurrence);
+        if let Some((execution_arn, event)) = kept {
+            self.note(&execution_arn, &event);
+        }
+    }
+}
+
+#[async_trait]
+impl Interceptor for ForcedFailure {
+    async fn before(&self, call: &Call) -> Verdict {
+        if call.caller != "states" {
+            return Verdict::Pass;
+        }
+        let request = call.request.to_string();
+        let belongs = |resource: &String| {
+            let name = crate::display::view::last_part(resource);
+            request.contains(name)
+                || call.action.eq_ignore_ascii_case(name)
+                || resource.contains(&format!(":function:{}", function_of(call)))
+        };
+        let mut scheduled = self.scheduled.lock();
+        let Some(index) = scheduled.iter().position(belongs) else {
+            return Verdict::Pass;
+        };
+        scheduled.remove(index);
+        drop(scheduled);
+        self.hit()
+    }
+}
+
+fn function_of(call: &Call) -> &str {
+    let name = call.request["FunctionName"].as_str().unwrap_or("-");
+    name.split(':').nth(6).unwrap_or(name)
+}
+
+/// A table stands for its load; otherwise action, kind and table have to be said.
+fn names_step(wanted: &str, step: &str) -> bool {
+    step == wanted
+        || step
+            .strip_prefix("load ")
+            .and_then(|rest| rest.split_once(' '))
+            .is_some_and(|(_, table)| table == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_stands_for_its_load_step_only() {
+        assert!(names_step("country", "load dimension country"));
+        assert!(!names_step("country", "stage dimension country"));
+        assert!(!names_step("country", "load dimension country_region"));
+        assert!(names_step(
+            "stage dimension country",
+            "stage dimension country"
+        ));
+    }
+}
