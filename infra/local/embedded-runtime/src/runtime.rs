@@ -212,7 +212,14 @@ impl Runtime {
             server: Mutex::new(Some(Server { stop, task })),
         };
         match runtime.fill(&registry).await {
-            Ok(()) => Ok(runtime),
+            Ok(()) => {
+                // What a killed command has left is cleaned up before anything new begins; in real time that could take
+                // long, and goes on beside it.
+                if !runtime.clock.is_real() {
+                    runtime.settle().await;
+                }
+                Ok(runtime)
+            }
             Err(error) => {
                 runtime.shutdown().await;
                 Err(error)

@@ -15,6 +15,17 @@ fn project() -> Arc<Project> {
     Arc::new(Project::load(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap())
 }
 
+/// A project with one function and nothing else.
+fn small_project(folder: &Path, handler: &str) -> Arc<Project> {
+    let folder = folder.join("project");
+    std::fs::create_dir_all(folder.join("infra/aws")).unwrap();
+    let template = format!(
+        "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: {handler}\n      Timeout: 60\n"
+    );
+    std::fs::write(folder.join(crate::project::TEMPLATE), template).unwrap();
+    Arc::new(Project::load(&folder).unwrap())
+}
+
 async fn refusal(options: RuntimeOptions) -> RuntimeError {
     match Runtime::start(options).await {
         Ok(_) => panic!("it started"),
@@ -57,14 +68,7 @@ async fn a_second_runtime_on_one_root_is_refused_until_the_first_is_gone() {
 #[tokio::test]
 async fn a_handler_that_the_program_does_not_have_is_refused_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(folder.path().join("project/infra/aws")).unwrap();
-    let template = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: make_coffee\n";
-    std::fs::write(
-        folder.path().join("project").join(crate::project::TEMPLATE),
-        template,
-    )
-    .unwrap();
-    let project = Arc::new(Project::load(&folder.path().join("project")).unwrap());
+    let project = small_project(folder.path(), "make_coffee");
     let root = folder.path().join("root");
     let options = started(&root).with_project(project, Functions::InProcess);
     let error = refusal(options).await.to_string();
@@ -73,6 +77,90 @@ async fn a_handler_that_the_program_does_not_have_is_refused_before_anything_is_
         "{error}"
     );
     assert!(!root.join("stack.json").exists());
+}
+
+#[tokio::test]
+async fn functions_run_as_processes_that_find_the_services() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = small_project(folder.path(), "status_emr");
+    let repository = Project::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let binary = crate::bootstrap::build(&repository, &|_| {}).await.unwrap();
+    let options = RuntimeOptions {
+        clock: ClockMode::Virtual,
+        ..started(&folder.path().join("root"))
+    };
+    let options = options.with_project(project, Functions::Processes(binary));
+    let runtime = Runtime::start(options).await.unwrap();
+    let work = runtime.clock().work();
+    let invocation = aws_services::Invocation {
+        function_name: runtime.stack().functions[0].name.clone(),
+        qualifier: None,
+        payload: bytes::Bytes::from_static(br#"{"ClusterId": "j-0123456789ABC"}"#),
+        client_context: None,
+    };
+    let outcome = runtime.services().lambda.invoke(invocation).await.unwrap();
+    drop(work);
+    let error = outcome.error.unwrap();
+    assert_eq!(error.error_type, "ClusterNotFound", "{error:?}");
+    assert!(
+        outcome.log_tail.contains("REPORT RequestId: "),
+        "{}",
+        outcome.log_tail
+    );
+    let figures = runtime.host().unwrap().figures();
+    assert_eq!(
+        (figures[0].invocations, figures[0].cold_starts.len()),
+        (1, 1)
+    );
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn handlers_in_this_process_find_the_services() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = small_project(folder.path(), "status_emr");
+    let options = started(&folder.path().join("root")).with_project(project, Functions::InProcess);
+    let runtime = Runtime::start(options).await.unwrap();
+    let invocation = aws_services::Invocation {
+        function_name: runtime.stack().functions[0].name.clone(),
+        qualifier: None,
+        payload: bytes::Bytes::from_static(br#"{"ClusterId": "j-0123456789ABC"}"#),
+        client_context: None,
+    };
+    let outcome = runtime.services().lambda.invoke(invocation).await.unwrap();
+    assert_eq!(outcome.error.unwrap().error_type, "ClusterNotFound");
+    runtime.shutdown().await;
+}
+
+struct NeverAnswersEmr;
+
+#[async_trait::async_trait]
+impl Interceptor for NeverAnswersEmr {
+    async fn before(&self, call: &aws_services::Call) -> aws_services::Verdict {
+        match call.service.as_str() {
+            "elasticmapreduce" => aws_services::Verdict::Hang,
+            _ => aws_services::Verdict::Pass,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_never_answered_does_not_stop_a_simulation() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = small_project(folder.path(), "status_emr");
+    let mut options =
+        started(&folder.path().join("root")).with_project(project, Functions::InProcess);
+    options.interceptor = Arc::new(NeverAnswersEmr);
+    let runtime = Runtime::start(options).await.unwrap();
+    let invocation = aws_services::Invocation {
+        function_name: runtime.stack().functions[0].name.clone(),
+        qualifier: None,
+        payload: bytes::Bytes::from_static(br#"{"ClusterId": "j-0123456789ABC"}"#),
+        client_context: None,
+    };
+    let outcome = runtime.services().lambda.invoke(invocation).await.unwrap();
+    assert_eq!(outcome.error.unwrap().error_type, "ServiceUnavailable");
+    runtime.shutdown().await;
 }
 
 #[tokio::test]
