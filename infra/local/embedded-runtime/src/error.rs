@@ -70,7 +70,7 @@ pub enum RuntimeError {
         /// The key.
         key: String,
         /// Why.
-        source: S3Error,
+        source: Box<S3Error>,
     },
     /// A bucket could not be made.
     #[error("provisioning {logical_id}: {source}")]
@@ -78,7 +78,7 @@ pub enum RuntimeError {
         /// The resource's key in the template.
         logical_id: String,
         /// Why.
-        source: S3Error,
+        source: Box<S3Error>,
     },
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]

@@ -63,7 +63,7 @@ pub(crate) async fn provision(
         let created = services.s3.create_bucket(&bucket.name).await;
         created.map_err(|source| RuntimeError::Bucket {
             logical_id: bucket.logical_id.clone(),
-            source,
+            source: Box::new(source),
         })?;
     }
     for topic in &stack.topics {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_services::s3::PutOptions;
 use aws_services::{
     IgnoreEverything, Interceptor, Observer, PassEverything, ServiceError, Services, ServicesConfig,
 };
@@ -25,8 +24,8 @@ use crate::error::RuntimeError;
 use crate::interception::LetGo;
 use crate::invoker::{Functions, InProcess, Processes};
 use crate::journal::Journal;
-use crate::landing::{LandingFile, landing_files};
-use crate::project::{Project, SCRIPTS};
+use crate::no_steps::NoSteps;
+use crate::project::Project;
 use crate::provision::{FunctionRegistry, provision};
 use crate::report::ExecutionOutcome;
 use crate::root::Root;
@@ -116,7 +115,7 @@ pub struct Runtime {
     services: Arc<Services>,
     host: Option<Host>,
     engine: Engine,
-    project: Option<Arc<Project>>,
+    pub(crate) project: Option<Arc<Project>>,
     stack: Stack,
     journal: Arc<Journal>,
     server: Mutex<Option<Server>>,
@@ -298,22 +297,6 @@ impl Runtime {
             })
     }
 
-    /// Puts landing files into the landing zone; returns what was uploaded, by key.
-    pub async fn upload_landing(&self, folder: &Path) -> Result<Vec<LandingFile>, RuntimeError> {
-        let _work = self.clock.work();
-        let tables = self
-            .project
-            .as_ref()
-            .map(|project| project.tables())
-            .unwrap_or_default();
-        let files = landing_files(folder, &tables)?;
-        for file in &files {
-            let content = read(&file.path)?;
-            self.upload(&file.path, file.key(), content).await?;
-        }
-        Ok(files)
-    }
-
     /// Starts an execution of a state machine of the stack (`master`, `fact-process`, …) and returns its ARN.
     pub async fn start_execution(
         &self,
@@ -395,51 +378,6 @@ impl Runtime {
             tracing::warn!(%error, "the pipeline time could not be written down");
         }
     }
-
-    async fn upload_project(&self, project: &Project) -> Result<(), RuntimeError> {
-        if let Some(config) = &project.config {
-            let key = self.config_key();
-            let content = config.text.clone().into_bytes();
-            self.upload(&project.folder.join(&config.path), key, content)
-                .await?;
-        }
-        for script in &project.scripts {
-            let path = &script.source.path;
-            let within = path.strip_prefix(SCRIPTS).unwrap_or(path);
-            let key = format!("scripts/{}", within.display());
-            let content = script.source.text.clone().into_bytes();
-            self.upload(&project.folder.join(path), key, content)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Where the functions look for their configuration.
-    fn config_key(&self) -> String {
-        let mut environments = self
-            .stack
-            .functions
-            .iter()
-            .map(|function| &function.environment);
-        let key = environments.find_map(|environment| environment.get("Config_File_S3_Key"));
-        key.cloned()
-            .unwrap_or_else(|| "config/config.ini".to_owned())
-    }
-
-    async fn upload(&self, path: &Path, key: String, content: Vec<u8>) -> Result<(), RuntimeError> {
-        let bucket = self.bucket()?;
-        let put = self
-            .services
-            .s3
-            .put(bucket, &key, content, PutOptions::default())
-            .await;
-        put.map(drop).map_err(|source| RuntimeError::Upload {
-            path: path.to_owned(),
-            bucket: bucket.to_owned(),
-            key,
-            source,
-        })
-    }
 }
 
 fn resolve(options: &RuntimeOptions) -> Result<Stack, RuntimeError> {
@@ -493,38 +431,10 @@ fn open_engine(root: &Root, stack: &Stack, clock: &Clock) -> Result<Engine, Runt
     Engine::open(config).map_err(|error| RuntimeError::Warehouse(Box::new(error)))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, RuntimeError> {
-    std::fs::read(path).map_err(|source| RuntimeError::Read {
-        path: path.to_owned(),
-        source,
-    })
-}
-
 fn call_failed(action: &'static str) -> impl FnOnce(ServiceError) -> RuntimeError {
     move |source| RuntimeError::Call {
         action,
         source: Box::new(source),
-    }
-}
-
-struct NoSteps;
-
-#[async_trait::async_trait]
-impl aws_services::StepRunner for NoSteps {
-    async fn run(
-        &self,
-        step: aws_services::StepRequest,
-        _progress: aws_services::StepProgressSink,
-    ) -> aws_services::StepOutcome {
-        let message = format!("no command can be run: {}", step.args.join(" "));
-        aws_services::StepOutcome {
-            exit_code: 1,
-            failure: Some(aws_services::StepFailure {
-                reason: "Unsupported".to_owned(),
-                message,
-            }),
-            log_tail: String::new(),
-        }
     }
 }
 
