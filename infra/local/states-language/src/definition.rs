@@ -5,6 +5,8 @@ mod fields;
 mod reachability;
 mod scopes;
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -48,8 +50,12 @@ impl Diagnostics {
         location: impl Into<String>,
         message: impl Into<String>,
     ) {
+        let severity = match code {
+            DiagnosticCode::NoDollar | DiagnosticCode::PassResultIsStatic => Severity::Warning,
+            _ => Severity::Error,
+        };
         self.0.push(Diagnostic {
-            severity: Severity::Error,
+            severity,
             code,
             message: message.into(),
             location: location.into(),
@@ -62,6 +68,8 @@ pub(crate) struct Draft {
     pub(crate) diagnostics: Diagnostics,
     blocks: Vec<Option<Block>>,
     states: Vec<Option<State>>,
+    /// The names of all states so far: they must differ throughout the machine.
+    names: BTreeSet<String>,
 }
 
 /// The states that a `Next` may name.
@@ -72,6 +80,7 @@ pub(crate) fn read(definition: &str) -> (Option<StateMachine>, Vec<Diagnostic>) 
         diagnostics: Diagnostics::default(),
         blocks: Vec::new(),
         states: Vec::new(),
+        names: BTreeSet::new(),
     };
     if definition.len() > MAXIMUM_DEFINITION_SIZE {
         draft.diagnostics.error(
@@ -192,6 +201,14 @@ impl Draft {
             .map(|(position, name)| (name.as_str(), StateId(first + position)))
             .collect();
         for (name, value) in listed {
+            let own_location = format!("{location}/{name}");
+            if !self.names.insert(name.clone()) {
+                self.diagnostics.push(
+                    DiagnosticCode::DuplicateStateName,
+                    own_location.as_str(),
+                    format!("Duplicate State name: {name}"),
+                );
+            }
             let state = StateReader {
                 id: names[name.as_str()],
                 name,
@@ -199,8 +216,7 @@ impl Draft {
                 parent,
                 names: &names,
             };
-            let location = format!("{location}/{name}");
-            let read = Fields::of(value, &location, &mut self.diagnostics)
+            let read = Fields::of(value, &own_location, &mut self.diagnostics)
                 .and_then(|fields| self.state(state, value, fields));
             if let Some(read) = read {
                 let position = read.id.0;
@@ -208,13 +224,13 @@ impl Draft {
             }
         }
         let start = start?;
-        let Some(start) = names.get(start).copied() else {
+        if !names.contains_key(start) {
             self.diagnostics
-                .missing_target(start_location, format!("Missing 'StartAt' target: {start}"));
-            return None;
-        };
+                .missing_target(start_location, format!("Missing 'Next' target: {start}"));
+        }
+        reachability::check(start, listed, &location, &mut self.diagnostics);
+        let start = names.get(start).copied()?;
         let members: Vec<StateId> = names.values().copied().collect();
-        reachability::check(start, &members, &self.states, &mut self.diagnostics);
         self.blocks[id.0] = Some(Block {
             location: block_location,
             start,

@@ -16,7 +16,9 @@ pub struct Diagnostic {
     pub code: DiagnosticCode,
     /// What is wrong.
     pub message: String,
-    /// Where: a path into the definition such as `/States/Launch/Next`; `/` is the machine itself.
+    /// Where: a path into the definition such as `/States/Launch/Next`; `/` is the machine itself. Empty for the whole
+    /// workflow, and then left out, as AWS does it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub location: String,
 }
 
@@ -40,10 +42,16 @@ pub enum DiagnosticCode {
     SchemaValidationFailed,
     /// A state names a next state that its machine or branch does not have, or no way leads to a state.
     MissingTransitionTarget,
+    /// A machine or a branch has no state that ends it.
+    MissingEndState,
     /// Two states have one name.
     DuplicateStateName,
     /// Something that the Amazon States Language has but this interpreter does not support.
     UnsupportedFeature,
+    /// Warning: a field looks like a path or an intrinsic call, but its name does not end in `.$`.
+    NoDollar,
+    /// Warning: the result of a Pass state is taken as it is, though a field of it ends in `.$`.
+    PassResultIsStatic,
 }
 
 impl fmt::Display for DiagnosticCode {
@@ -52,6 +60,9 @@ impl fmt::Display for DiagnosticCode {
             Self::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
             Self::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
             Self::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            Self::MissingEndState => "MISSING_END_STATE",
+            Self::NoDollar => "NO_DOLLAR",
+            Self::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
             Self::UnsupportedFeature => "UNSUPPORTED_FEATURE",
         })
@@ -60,11 +71,11 @@ impl fmt::Display for DiagnosticCode {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}: {} at {}",
-            self.code, self.message, self.location
-        )
+        let location = match self.location.as_str() {
+            "" => "null",
+            location => location,
+        };
+        write!(formatter, "{}: {} at {location}", self.code, self.message)
     }
 }
 

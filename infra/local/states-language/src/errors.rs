@@ -16,7 +16,6 @@ pub(crate) const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str =
     "States.ExceedToleratedFailureThreshold";
 pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub(crate) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
-pub(crate) const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 pub(crate) const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
 pub(crate) const RUNTIME: &str = "States.Runtime";
 pub(crate) const TASK_FAILED: &str = "States.TaskFailed";
@@ -30,8 +29,6 @@ const MOST_ATTEMPTS: u64 = 99_999_999;
 pub(crate) struct Failure {
     pub(crate) error: Option<Text>,
     pub(crate) cause: Option<Text>,
-    /// A missed heartbeat is reported as `States.Timeout`, and goes by its own name as well.
-    pub(crate) heartbeat: bool,
 }
 
 impl Failure {
@@ -39,7 +36,6 @@ impl Failure {
         Self {
             error: Some(error.into()),
             cause: Some(cause.into()),
-            heartbeat: false,
         }
     }
 
@@ -54,6 +50,11 @@ impl Failure {
         Value::Object(output)
     }
 
+    /// Whether it ends the whole execution, whatever Retry and Catch say.
+    pub(crate) fn is_runtime(&self) -> bool {
+        self.is(RUNTIME)
+    }
+
     fn is(&self, name: &str) -> bool {
         self.error.as_deref() == Some(name)
     }
@@ -66,8 +67,11 @@ impl Failure {
         }
         error_equals.iter().any(|name| match name.as_str() {
             ALL => !self.is(DATA_LIMIT_EXCEEDED),
-            TASK_FAILED => !self.is(DATA_LIMIT_EXCEEDED) && !self.is(TIMEOUT),
-            HEARTBEAT_TIMEOUT if self.heartbeat => true,
+            TASK_FAILED => ![DATA_LIMIT_EXCEEDED, TIMEOUT, HEARTBEAT_TIMEOUT]
+                .iter()
+                .any(|name| self.is(name)),
+            // A missed heartbeat is a timeout too.
+            TIMEOUT => self.is(TIMEOUT) || self.is(HEARTBEAT_TIMEOUT),
             name => self.is(name),
         })
     }
@@ -153,7 +157,7 @@ pub(crate) fn read_retriers(
     let list = fields.list("Retry", diagnostics).unwrap_or_default();
     let mut retriers = Vec::with_capacity(list.len());
     for (position, value) in list.iter().enumerate() {
-        let location = format!("{location}/{position}");
+        let location = format!("{location}[{position}]");
         let Some(mut fields) = Fields::of(value, &location, diagnostics) else {
             continue;
         };
@@ -199,7 +203,7 @@ pub(crate) fn read_catchers(
     let list = fields.list("Catch", diagnostics).unwrap_or_default();
     let mut catchers = Vec::with_capacity(list.len());
     for (position, value) in list.iter().enumerate() {
-        let location = format!("{location}/{position}");
+        let location = format!("{location}[{position}]");
         let Some(mut fields) = Fields::of(value, &location, diagnostics) else {
             continue;
         };
@@ -286,12 +290,9 @@ mod tests {
 
     #[test]
     fn matches_a_missed_heartbeat_under_both_names() {
-        let missed = Failure {
-            heartbeat: true,
-            ..failure(TIMEOUT)
-        };
-        assert!(missed.matches(&[HEARTBEAT_TIMEOUT.to_owned()]));
-        assert!(missed.matches(&[TIMEOUT.to_owned()]));
+        assert!(names(HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT));
+        assert!(names(HEARTBEAT_TIMEOUT, TIMEOUT));
+        assert!(!names(HEARTBEAT_TIMEOUT, TASK_FAILED));
         assert!(!names(TIMEOUT, HEARTBEAT_TIMEOUT));
     }
 

@@ -163,7 +163,7 @@ impl State {
         &self.name
     }
 
-    /// Where the definition has it: `/States/Load/Branches/0/States/Facts`.
+    /// Where the definition has it: `/States/Load/Branches[0]/States/Facts`.
     pub fn location(&self) -> &str {
         &self.location
     }
@@ -240,7 +240,7 @@ impl State {
         }
         for (position, catcher) in self.catchers.iter().enumerate() {
             targets.push((
-                format!("{}/Catch/{position}/Next", self.location),
+                format!("{}/Catch[{position}]/Next", self.location),
                 catcher.next(),
             ));
         }

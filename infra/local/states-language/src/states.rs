@@ -59,7 +59,7 @@ impl Kind {
         };
         match state_type {
             StateType::Task => Task::read(fields, &mut draft.diagnostics).map(Self::Task),
-            StateType::Pass => Some(Self::Pass(Pass::read(fields))),
+            StateType::Pass => Some(Self::Pass(Pass::read(fields, &mut draft.diagnostics))),
             StateType::Wait => Wait::read(fields, &mut draft.diagnostics).map(Self::Wait),
             StateType::Choice => {
                 Choice::read(reader, fields, &mut draft.diagnostics).map(Self::Choice)

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::expression::Expression;
+use crate::jsonpath::PathError;
 use crate::scope::{EvaluationError, Scope};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -89,12 +90,20 @@ impl Template {
                 }
                 Value::Object(object)
             }
-            Self::Expression(field, expression) => {
-                expression.evaluate(scope).map_err(|error| TemplateError {
-                    field: field.clone(),
-                    error,
-                })?
-            }
+            Self::Expression(field, expression) => match expression.evaluate(scope) {
+                Ok(value) => value,
+                // An index beyond a list reads as null here, on AWS too.
+                Err(EvaluationError::Path {
+                    error: PathError::OutOfBounds(_),
+                    ..
+                }) => Value::Null,
+                Err(error) => {
+                    return Err(TemplateError {
+                        field: field.clone(),
+                        error,
+                    });
+                }
+            },
         })
     }
 

@@ -5,10 +5,14 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::{Diagnostics, Names, Object};
+use crate::DiagnosticCode;
 use crate::expression::Expression;
 use crate::jsonpath::Path;
 use crate::machine::StateId;
 use crate::template::Template;
+
+/// What a field that nobody knows may have been meant for.
+const JSONATA_ONLY: [&str; 4] = ["Arguments", "Output", "Items", "Condition"];
 
 pub(crate) struct Fields<'d> {
     object: &'d Object,
@@ -209,6 +213,9 @@ impl<'d> Fields<'d> {
     ) -> Option<Template> {
         let value = self.value(field)?;
         let location = self.at(field);
+        if field != "Credentials" {
+            warn_of_paths_without_dollar(value, &location, diagnostics);
+        }
         Some(Template::read(value, &mut |name| {
             diagnostics.error(
                 location.as_str(),
@@ -227,7 +234,7 @@ impl<'d> Fields<'d> {
         let name = self.text(field, diagnostics)?;
         let found = names.get(name).copied();
         if found.is_none() {
-            diagnostics.missing_target(self.at(field), format!("Missing '{field}' target: {name}"));
+            diagnostics.missing_target(self.at(field), format!("Missing 'Next' target: {name}"));
         }
         found
     }
@@ -280,7 +287,49 @@ impl<'d> Fields<'d> {
             .keys()
             .filter(|field| !self.known.contains(field))
         {
-            diagnostics.error(self.at(field), "Field is not supported");
+            if JSONATA_ONLY.contains(&field.as_str()) {
+                diagnostics.error(
+                    self.location.as_str(),
+                    format!(
+                        "The QueryLanguage is set to 'JSONPath', but field '{field}' is only supported for the 'JSONata' QueryLanguage"
+                    ),
+                );
+            } else {
+                diagnostics.error(
+                    self.location.as_str(),
+                    format!("Field '{field}' is not supported"),
+                );
+            }
         }
+    }
+}
+
+fn warn_of_paths_without_dollar(value: &Value, location: &str, diagnostics: &mut Diagnostics) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let looks_like_one = |text: &str| {
+                    text.starts_with("$.") || text.starts_with("$$.") || text.starts_with("States.")
+                };
+                if !name.ends_with(".$") && value.as_str().is_some_and(looks_like_one) {
+                    diagnostics.push(
+                        DiagnosticCode::NoDollar,
+                        format!("{location}/{name}"),
+                        "No .$ on a field that appears to be a JSONPath or Intrinsic Function.",
+                    );
+                }
+                warn_of_paths_without_dollar(value, &format!("{location}/{name}"), diagnostics);
+            }
+        }
+        Value::Array(values) => {
+            for (position, value) in values.iter().enumerate() {
+                warn_of_paths_without_dollar(
+                    value,
+                    &format!("{location}[{position}]"),
+                    diagnostics,
+                );
+            }
+        }
+        _ => {}
     }
 }

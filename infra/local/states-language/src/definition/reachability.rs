@@ -1,35 +1,53 @@
-//! Finds the states that no way leads to. Called for each block of a definition.
+//! Finds blocks that have no end and states that no way leads to. Called for each block of a definition, with its text as it
+//! is, so that a mistake elsewhere in a state does not hide its transitions.
 
 use std::collections::BTreeSet;
 
-use super::Diagnostics;
-use crate::machine::{State, StateId};
+use serde_json::Value;
 
-/// States that could not be read are taken to lead everywhere, so that one mistake is reported once.
-pub(super) fn check(
-    start: StateId,
-    members: &[StateId],
-    states: &[Option<State>],
-    diagnostics: &mut Diagnostics,
-) {
+use super::{Diagnostics, Object};
+use crate::DiagnosticCode;
+
+pub(super) fn check(start: &str, states: &Object, location: &str, diagnostics: &mut Diagnostics) {
+    if !states.values().any(is_terminal) {
+        diagnostics.push(
+            DiagnosticCode::MissingEndState,
+            "",
+            "Workflow has no terminal state",
+        );
+        return;
+    }
     let mut reached = BTreeSet::from([start]);
     let mut pending = vec![start];
-    while let Some(id) = pending.pop() {
-        let Some(state) = &states[id.0] else {
-            return;
-        };
-        for (_, target) in state.targets() {
+    while let Some(name) = pending.pop() {
+        for target in states.get(name).map(targets).unwrap_or_default() {
             if reached.insert(target) {
                 pending.push(target);
             }
         }
     }
-    for id in members.iter().filter(|id| !reached.contains(id)) {
-        if let Some(state) = &states[id.0] {
-            diagnostics.missing_target(
-                state.location.as_str(),
-                format!("State '{}' is not reachable from 'StartAt'", state.name),
-            );
-        }
+    for name in states
+        .keys()
+        .filter(|name| !reached.contains(name.as_str()))
+    {
+        diagnostics.missing_target(
+            format!("{location}/{name}"),
+            format!("State \"{name}\" is not reachable."),
+        );
     }
+}
+
+fn is_terminal(state: &Value) -> bool {
+    state["End"] == true || matches!(state["Type"].as_str(), Some("Succeed" | "Fail"))
+}
+
+fn targets(state: &Value) -> Vec<&str> {
+    let inner = ["Choices", "Catch"]
+        .into_iter()
+        .filter_map(|field| state[field].as_array())
+        .flatten();
+    let own = ["Next", "Default"].into_iter().map(|field| &state[field]);
+    own.chain(inner.map(|entry| &entry["Next"]))
+        .filter_map(Value::as_str)
+        .collect()
 }

@@ -19,6 +19,12 @@ impl Execution {
         let machine = Arc::clone(&self.machine);
         while let Some(current) = self.threads.get(&thread) {
             let state = machine.state(current.state);
+            if failure.is_runtime() {
+                // It is not for the states around it to handle, nor for them to say that they have failed.
+                let last_event = current.last_event;
+                self.end_failed(&failure, last_event);
+                return;
+            }
             if self.retry(thread, state, &failure) {
                 return;
             }
@@ -163,7 +169,6 @@ impl Execution {
     }
 
     pub(super) fn time_out(&mut self) {
-        let last = self.root_event();
         let status = Status::TimedOut {
             error: None,
             cause: None,
@@ -171,28 +176,19 @@ impl Execution {
         self.end(
             status,
             EventType::ExecutionTimedOut,
-            last,
-            EventDetails::default(),
+            0,
+            EventDetails::failure(Some(errors::TIMEOUT), None),
         );
     }
 
     pub(super) fn stop(&mut self, error: Option<String>, cause: Option<String>) {
-        let last = self.root_event();
         let details = EventDetails::failure(error.as_deref(), cause.as_deref());
         self.end(
             Status::Aborted { error, cause },
             EventType::ExecutionAborted,
-            last,
+            0,
             details,
         );
-    }
-
-    /// The last event of the execution's own thread.
-    fn root_event(&self) -> u64 {
-        self.threads
-            .values()
-            .find(|thread| thread.parent.is_none())
-            .map_or(0, |thread| thread.last_event)
     }
 
     /// Ends whatever still runs in the branches or iterations of the thread's state, innermost first.

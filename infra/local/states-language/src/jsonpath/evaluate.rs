@@ -13,6 +13,9 @@ pub(crate) enum PathError {
     /// The last step found nothing.
     #[error("No results for path: {0}")]
     NoResults(String),
+    /// The last step is an index that its list does not have.
+    #[error("No results for path: {0}")]
+    OutOfBounds(String),
     /// A step before the last found nothing.
     #[error("Missing property in path {0}")]
     Missing(String),
@@ -125,6 +128,9 @@ fn nothing(steps: &[Segment], position: usize, value: &Value) -> PathError {
             step: write_path(std::slice::from_ref(step)).split_off(1),
             value: value.to_string(),
         },
+        Segment::Index(_) if position + 1 == steps.len() => {
+            PathError::OutOfBounds(write_path(steps))
+        }
         _ if position + 1 < steps.len() => PathError::Missing(write_path(&steps[..=position])),
         _ => PathError::NoResults(write_path(steps)),
     }

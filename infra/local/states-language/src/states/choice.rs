@@ -6,7 +6,7 @@ use crate::choice_rule::{Operand, Rule, Test};
 use crate::data_flow::FlowError;
 use crate::data_flow::jsonpath::assignments;
 use crate::definition::{Diagnostics, Fields, Names, StateReader};
-use crate::errors::{Failure, NO_CHOICE_MATCHED, RUNTIME};
+use crate::errors::{Failure, RUNTIME};
 use crate::execution::{Execution, Extra, ThreadId};
 use crate::machine::{State, StateId, Transition};
 use crate::scope::EvaluationError;
@@ -40,7 +40,7 @@ impl Choice {
         }
         let mut branches = Vec::with_capacity(list.len());
         for (position, value) in list.iter().enumerate() {
-            let location = format!("{location}/{position}");
+            let location = format!("{location}[{position}]");
             branches.push(read_branch(value, &location, reader.names, diagnostics));
         }
         Some(Self {
@@ -57,7 +57,7 @@ impl Choice {
     pub(crate) fn targets(&self) -> impl Iterator<Item = (String, StateId)> {
         let choices = self.branches.iter().enumerate();
         choices
-            .map(|(position, branch)| (format!("Choices/{position}/Next"), branch.next))
+            .map(|(position, branch)| (format!("Choices[{position}]/Next"), branch.next))
             .chain(self.default.map(|target| ("Default".to_owned(), target)))
     }
 
@@ -84,11 +84,10 @@ impl Choice {
             Ok(None)
         })?;
         let Some(next) = chosen.map(|branch| branch.next).or(self.default) else {
-            let error = FlowError {
-                name: NO_CHOICE_MATCHED,
-                message: "Failed to transition out of the state. The state does not point to a next state.".to_owned(),
-            };
-            return Err(execution.explained(thread, &error));
+            return Err(execution.runtime_failure(
+                thread,
+                "Failed to transition out of the state. The state does not point to a next state.",
+            ));
         };
         // The state's own Assign belongs to its Default.
         let assigned =
@@ -176,7 +175,7 @@ fn read_rules(
     }
     let mut rules = Vec::with_capacity(list.len());
     for (position, value) in list.iter().enumerate() {
-        let inner = Fields::of(value, &format!("{location}/{position}"), diagnostics);
+        let inner = Fields::of(value, &format!("{location}[{position}]"), diagnostics);
         rules.push(inner.and_then(|inner| read_rule(inner, diagnostics)));
     }
     rules.into_iter().collect()

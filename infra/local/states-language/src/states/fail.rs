@@ -48,7 +48,6 @@ impl Fail {
         Err(Failure {
             error: self.words(self.error.as_ref(), execution, thread)?,
             cause: self.words(self.cause.as_ref(), execution, thread)?,
-            heartbeat: false,
         })
     }
 

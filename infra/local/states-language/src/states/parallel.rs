@@ -31,7 +31,7 @@ impl Parallel {
         for (position, value) in list.iter().enumerate() {
             let fields = Fields::of(
                 value,
-                &format!("{location}/{position}"),
+                &format!("{location}[{position}]"),
                 &mut draft.diagnostics,
             );
             branches.push(fields.and_then(|mut fields| {

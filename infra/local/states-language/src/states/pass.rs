@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::definition::Fields;
+use crate::DiagnosticCode;
+use crate::definition::{Diagnostics, Fields};
 use crate::errors::Failure;
 use crate::execution::{Execution, Extra, ThreadId};
 use crate::machine::State;
@@ -14,10 +15,16 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    pub(crate) fn read(fields: &mut Fields<'_>) -> Self {
-        Self {
-            result: fields.value("Result").cloned(),
+    pub(crate) fn read(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Self {
+        let result = fields.value("Result").cloned();
+        if result.as_ref().is_some_and(has_dollar_field) {
+            diagnostics.push(
+                DiagnosticCode::PassResultIsStatic,
+                fields.at("Result"),
+                "Attempt to use a path in the result of a pass state.",
+            );
         }
+        Self { result }
     }
 
     pub(crate) fn run(
@@ -32,5 +39,15 @@ impl Pass {
             None => execution.arguments(thread, state, &input, Extra::default())?,
         };
         execution.finish(thread, state, result)
+    }
+}
+
+fn has_dollar_field(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .any(|(name, value)| name.ends_with(".$") || has_dollar_field(value)),
+        Value::Array(values) => values.iter().any(has_dollar_field),
+        _ => false,
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::seconds::Number;
 use crate::data_flow::jsonpath::evaluate;
 use crate::definition::{Diagnostics, Fields};
-use crate::errors::{Failure, TIMEOUT};
+use crate::errors::{Failure, HEARTBEAT_TIMEOUT, TIMEOUT};
 use crate::execution::{
     Execution, Extra, Purpose, RunningTask, ThreadId, Work, limit, seconds_milliseconds,
 };
@@ -211,7 +211,7 @@ impl Task {
             Outcome::Failed { error, cause } => {
                 self.started(execution, thread, None);
                 let event = match error.as_deref() {
-                    Some(TIMEOUT) => self.events().timed_out,
+                    Some(TIMEOUT | HEARTBEAT_TIMEOUT) => self.events().timed_out,
                     _ => self.events().failed,
                 };
                 return self.failed(execution, thread, event, failure(error, cause));
@@ -237,11 +237,12 @@ impl Task {
                 if let Some(task) = self.over(execution, thread) {
                     execution.cancel_task(task.start.task);
                 }
-                let failure = Failure {
-                    error: Some(TIMEOUT.into()),
-                    cause: None,
-                    heartbeat,
+                let error = if heartbeat {
+                    HEARTBEAT_TIMEOUT
+                } else {
+                    TIMEOUT
                 };
+                let failure = failure(Some(error.to_owned()), None);
                 return self.failed(execution, thread, self.events().timed_out, failure);
             }
         }
@@ -407,6 +408,5 @@ fn failure(error: Option<String>, cause: Option<String>) -> Failure {
     Failure {
         error: error.map(Text::from),
         cause: cause.map(Text::from),
-        heartbeat: false,
     }
 }
