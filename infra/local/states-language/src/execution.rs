@@ -363,3 +363,6 @@ pub(crate) fn seconds_milliseconds(seconds: u64) -> i64 {
         .unwrap_or(i64::MAX)
         .saturating_mul(1000)
 }
+
+#[cfg(test)]
+mod tests;
