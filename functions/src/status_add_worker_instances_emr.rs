@@ -46,6 +46,8 @@ pub struct Response {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     poll_after_seconds: u32,
+    /// Seconds since they were asked for: what a deadline is compared with.
+    age_seconds: i64,
     /// EMR wants to be asked less often; nothing is known.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     throttled: bool,
@@ -59,7 +61,8 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     let polling = polling(clients).await;
     let looked = look(clients, &request).await;
     let started = request.started_at.as_deref().and_then(moment::parse);
-    let poll_after_seconds = polling.after(clients.age(started.as_ref()), request.worker_instance_fleet_id.as_str());
+    let age_seconds = clients.age(started.as_ref());
+    let poll_after_seconds = polling.after(age_seconds, request.worker_instance_fleet_id.as_str());
     let no_fleet = format!("cluster {} has no fleet {}", request.cluster_id, request.worker_instance_fleet_id);
     let target = request.target_total_workers;
     let answer = |status, running_workers, fleet: Option<Fleet>| Response {
@@ -70,6 +73,7 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         reason_code: fleet.as_ref().and_then(|fleet| fleet.reason_code.clone()),
         reason: fleet.and_then(|fleet| fleet.reason),
         poll_after_seconds,
+        age_seconds,
         throttled: false,
     };
     match looked {
@@ -192,7 +196,8 @@ mod tests {
         let replay = fleet("RESIZING").any("ListInstances", json!({"Instances": [{"InstanceType": "m5.xlarge"}]}));
         let answer = status(replay, event()).await.unwrap();
         assert_eq!((answer["Status"].as_str(), answer["FleetState"].as_str()), (Some("ADDING"), Some("RESIZING")));
-        assert!(answer["PollAfterSeconds"].as_u64().is_some_and(|seconds| seconds >= 60), "{answer}");
+        assert_eq!(answer["AgeSeconds"], 600);
+        assert!(answer["PollAfterSeconds"].as_u64().is_some_and(|seconds| seconds >= 30), "{answer}");
     }
 
     #[tokio::test]

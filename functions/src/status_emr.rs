@@ -30,6 +30,8 @@ pub struct Response {
     cluster_state: String,
     /// Seconds until it is worth asking again.
     poll_after_seconds: u32,
+    /// Seconds since it was launched: what a deadline is compared with.
+    age_seconds: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +65,7 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         cluster_id: request.cluster_id,
         status,
         poll_after_seconds,
+        age_seconds: age,
         created_at: moment::optional(cluster.created.as_ref()),
         ready_at: moment::optional(cluster.ready.as_ref()),
         ended_at: moment::optional(cluster.ended.as_ref()),
@@ -116,7 +119,7 @@ mod tests {
         assert_eq!(
             status(&replay, json!({"ClusterId": "j-1", "BatchId": "B1", "ExecutionArn": EXECUTION})).await.unwrap(),
             json!({
-                "ClusterId": "j-1", "Status": "STOPPED", "ClusterState": "TERMINATED_WITH_ERRORS", "PollAfterSeconds": 5,
+                "ClusterId": "j-1", "Status": "STOPPED", "ClusterState": "TERMINATED_WITH_ERRORS", "PollAfterSeconds": 5, "AgeSeconds": 300,
                 "ReasonCode": "BOOTSTRAP_FAILURE", "Reason": "On the master instance",
                 "CreatedAt": "2026-11-21T02:05:00Z", "EndedAt": "2026-11-21T02:10:00Z",
                 "BatchId": "B1", "ExecutionArn": EXECUTION,

@@ -21,7 +21,7 @@ impl Default for Polling {
         Self {
             shortest_seconds: 5,
             longest_seconds: 60,
-            percent_of_age: 10,
+            percent_of_age: 5,
             expected_launch_seconds: 240,
         }
     }
@@ -65,7 +65,7 @@ mod tests {
     fn the_wait_grows_with_age_and_stays_within_its_bounds() {
         let polling = Polling::default();
         assert!((5..=6).contains(&polling.after(0, "s-1")));
-        assert!((20..=24).contains(&polling.after(200, "s-1")));
+        assert!((10..=12).contains(&polling.after(200, "s-1")));
         assert_eq!(polling.after(1_000_000, "s-1"), 60);
         assert!((5..=6).contains(&polling.after(-30, "s-1")));
     }
