@@ -12,7 +12,7 @@ use crate::runtime::Runtime;
 impl Runtime {
     /// Puts landing files into the landing zone; returns what was uploaded, by key.
     pub async fn upload_landing(&self, folder: &Path) -> Result<Vec<LandingFile>, RuntimeError> {
-        let _work = self.clock.work();
+        let _work = self.clock().work();
         let tables = self
             .project
             .as_ref()
@@ -47,7 +47,7 @@ impl Runtime {
     /// Where the functions look for their configuration.
     fn config_key(&self) -> String {
         let mut environments = self
-            .stack
+            .stack()
             .functions
             .iter()
             .map(|function| &function.environment);
@@ -59,7 +59,7 @@ impl Runtime {
     async fn upload(&self, path: &Path, key: String, content: Vec<u8>) -> Result<(), RuntimeError> {
         let bucket = self.bucket()?;
         let put = self
-            .services
+            .services()
             .s3
             .put(bucket, &key, content, PutOptions::default())
             .await;
