@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::lifecycle::World;
 use super::model::{
-    Cluster, ClusterState, Collection, CollectionState, Instance, InstanceState, Market, Reason, Role, Timeline,
+    Cluster, ClusterState, Collection, CollectionState, Instance, InstanceState, Market, Reason,
+    Role, Timeline,
 };
 
 impl Collection {
@@ -12,7 +13,9 @@ impl Collection {
     fn wanted_in(&self, market: Market) -> u32 {
         match market {
             Market::OnDemand => self.on_demand_target + self.switched,
-            Market::Spot => self.spot_target.saturating_sub(self.switched + self.given_up),
+            Market::Spot => self
+                .spot_target
+                .saturating_sub(self.switched + self.given_up),
         }
     }
 
@@ -24,7 +27,14 @@ impl Collection {
 
 impl Cluster {
     /// New absolute targets of a running cluster's fleet or group.
-    pub(super) fn resize(&mut self, index: usize, on_demand: u32, spot: u32, at: Timestamp, world: &mut World<'_>) {
+    pub(super) fn resize(
+        &mut self,
+        index: usize,
+        on_demand: u32,
+        spot: u32,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) {
         let collection = &mut self.collections[index];
         collection.on_demand_target = on_demand;
         collection.spot_target = spot;
@@ -45,7 +55,11 @@ impl Cluster {
                 if instance.state == InstanceState::AwaitingFulfillment {
                     self.instances.remove(surplus);
                 } else {
-                    retire(instance, Reason::message("Instance was terminated because its fleet was resized."), at);
+                    retire(
+                        instance,
+                        Reason::message("Instance was terminated because its fleet was resized."),
+                        at,
+                    );
                 }
             }
         }
@@ -64,23 +78,27 @@ impl Cluster {
         collection.spot_deadline = match (waits, collection.spot_deadline, minutes) {
             (false, ..) | (true, None, None) => None,
             (true, Some(deadline), _) if launching => Some(deadline),
-            (true, _, Some(minutes)) => at.checked_add(SignedDuration::from_mins(i64::from(minutes))).ok(),
+            (true, _, Some(minutes)) => at
+                .checked_add(SignedDuration::from_mins(i64::from(minutes)))
+                .ok(),
             (true, Some(_), None) => None,
         };
     }
 
     fn waits_for_spot(&self, index: usize) -> bool {
         let id = &self.collections[index].id;
-        self.instances
-            .iter()
-            .any(|instance| instance.collection == *id && instance.state == InstanceState::AwaitingFulfillment)
+        self.instances.iter().any(|instance| {
+            instance.collection == *id && instance.state == InstanceState::AwaitingFulfillment
+        })
     }
 
     fn capacity(&self, index: usize, market: Market) -> u32 {
         let id = &self.collections[index].id;
         self.instances
             .iter()
-            .filter(|instance| instance.collection == *id && instance.market == market && instance.is_alive())
+            .filter(|instance| {
+                instance.collection == *id && instance.market == market && instance.is_alive()
+            })
             .map(|instance| instance.weight)
             .sum()
     }
@@ -96,11 +114,22 @@ impl Cluster {
                 && have - instance.weight >= wanted
         });
         candidates
-            .max_by_key(|(position, instance)| (instance.state == InstanceState::AwaitingFulfillment, *position))
+            .max_by_key(|(position, instance)| {
+                (
+                    instance.state == InstanceState::AwaitingFulfillment,
+                    *position,
+                )
+            })
             .map(|(position, _)| position)
     }
 
-    fn request_instance(&mut self, index: usize, market: Market, at: Timestamp, world: &mut World<'_>) {
+    fn request_instance(
+        &mut self,
+        index: usize,
+        market: Market,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) {
         let address = u16::try_from(self.instances.len() % 60_000).unwrap_or_default();
         let collection = &self.collections[index];
         // Validation sees to it that there is a type and that its weight is not zero.
@@ -157,25 +186,42 @@ impl Cluster {
     }
 
     /// Spot capacity has not come in time.
-    pub(super) fn spot_deadline_is_over(&mut self, index: usize, at: Timestamp, world: &mut World<'_>) {
+    pub(super) fn spot_deadline_is_over(
+        &mut self,
+        index: usize,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) {
         self.collections[index].spot_deadline = None;
         let id = self.collections[index].id.clone();
         let waiting = |instance: &Instance| {
             instance.collection == id && instance.state == InstanceState::AwaitingFulfillment
         };
-        let missing: u32 = self.instances.iter().filter(|one| waiting(one)).map(|one| one.weight).sum();
+        let missing: u32 = self
+            .instances
+            .iter()
+            .filter(|one| waiting(one))
+            .map(|one| one.weight)
+            .sum();
         if missing == 0 {
             return;
         }
         let collection = &mut self.collections[index];
         let launching = collection.timeline.ready.is_none();
-        let switches = collection.spot_timeout.is_some_and(|timeout| timeout.switch_to_on_demand);
+        let switches = collection
+            .spot_timeout
+            .is_some_and(|timeout| timeout.switch_to_on_demand);
         if launching && !switches {
             let message = format!(
                 "The {} instance fleet timed out while provisioning Spot capacity",
                 collection.role.as_str()
             );
-            self.terminate(Reason::new("INSTANCE_FLEET_TIMEOUT", message), true, at, world);
+            self.terminate(
+                Reason::new("INSTANCE_FLEET_TIMEOUT", message),
+                true,
+                at,
+                world,
+            );
             return;
         }
         if launching {
@@ -189,13 +235,12 @@ impl Cluster {
 
     /// An instance dies. Its fleet replaces it; without its primary node a cluster is lost.
     pub(super) fn lose_instance(&mut self, role: Role, at: Timestamp, world: &mut World<'_>) {
-        let candidates = self
-            .instances
-            .iter()
-            .enumerate()
-            .filter(|(_, instance)| instance.role == role && instance.is_alive() && instance.ec2_id.is_some());
+        let candidates = self.instances.iter().enumerate().filter(|(_, instance)| {
+            instance.role == role && instance.is_alive() && instance.ec2_id.is_some()
+        });
         // Spot instances are the first to go, and of those the newest.
-        let victim = candidates.max_by_key(|(position, instance)| (instance.market == Market::Spot, *position));
+        let victim = candidates
+            .max_by_key(|(position, instance)| (instance.market == Market::Spot, *position));
         let Some(position) = victim.map(|(position, _)| position) else {
             return;
         };
@@ -206,7 +251,11 @@ impl Cluster {
             Market::OnDemand => "Server.InternalError: Internal error on launch",
         };
         let message = format!("Instance {name} was terminated. Reason: {cause}");
-        retire(instance, Reason::new("INSTANCE_FAILURE", message.clone()), at);
+        retire(
+            instance,
+            Reason::new("INSTANCE_FAILURE", message.clone()),
+            at,
+        );
         if role == Role::Master {
             self.terminate(Reason::new("INSTANCE_FAILURE", message), true, at, world);
             return;
@@ -224,12 +273,21 @@ impl Cluster {
         }
         let terminating = self.state == ClusterState::Terminating;
         for index in 0..self.collections.len() {
+            if !self.waits_for_spot(index) {
+                self.collections[index].spot_deadline = None;
+            }
             let id = &self.collections[index].id;
             let (mut running, mut early) = (0, false);
-            for instance in self.instances.iter().filter(|instance| instance.collection == *id) {
+            for instance in self
+                .instances
+                .iter()
+                .filter(|instance| instance.collection == *id)
+            {
                 match instance.state {
                     InstanceState::Running => running += instance.weight,
-                    InstanceState::AwaitingFulfillment | InstanceState::Provisioning => early = true,
+                    InstanceState::AwaitingFulfillment | InstanceState::Provisioning => {
+                        early = true
+                    }
                     _ => {}
                 }
             }
@@ -254,7 +312,14 @@ impl Cluster {
         self.instances
             .iter()
             .filter(|one| one.collection == collection.id && one.market == market)
-            .filter(|one| matches!(one.state, InstanceState::Provisioning | InstanceState::Bootstrapping | InstanceState::Running))
+            .filter(|one| {
+                matches!(
+                    one.state,
+                    InstanceState::Provisioning
+                        | InstanceState::Bootstrapping
+                        | InstanceState::Running
+                )
+            })
             .map(|one| one.weight)
             .sum()
     }
@@ -267,7 +332,10 @@ fn launch(instance: &mut Instance, at: Timestamp, world: &mut World<'_>) {
         world.timings.provisioning
     };
     instance.state = InstanceState::Provisioning;
-    instance.ec2_id = Some(format!("i-{}", &world.entropy.uuid().replace('-', "")[..17]));
+    instance.ec2_id = Some(format!(
+        "i-{}",
+        &world.entropy.uuid().replace('-', "")[..17]
+    ));
     instance.launched = Some(at);
     instance.due = Some(super::after(at, provisioning));
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::Emr;
 use super::input::{
-    self, AddJobFlowSteps, AddTags, CancelSteps, JobFlows, ModifyCluster, ModifyInstanceFleet, OfCluster,
-    PutAutoTerminationPolicy, RemoveTags, RunJobFlow,
+    self, AddJobFlowSteps, AddTags, CancelSteps, JobFlows, ModifyCluster, ModifyInstanceFleet,
+    OfCluster, PutAutoTerminationPolicy, RemoveTags, RunJobFlow,
 };
 use super::launch::{self, MOST_STEPS};
 use super::model::{Cluster, Reason, Role};
@@ -22,7 +22,9 @@ fn invalid(message: impl Into<String>) -> ServiceError {
 }
 
 fn shutting_down() -> ServiceError {
-    ServiceError::validation("A job flow that is shutting down, terminated, or finished may not be modified.")
+    ServiceError::validation(
+        "A job flow that is shutting down, terminated, or finished may not be modified.",
+    )
 }
 
 impl Emr {
@@ -36,19 +38,32 @@ impl Emr {
         Ok(answer)
     }
 
-    pub(super) fn add_job_flow_steps(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
+    pub(super) fn add_job_flow_steps(
+        self: &Arc<Self>,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         let request: AddJobFlowSteps = input::read("AddJobFlowSteps", input)?;
         let id = self.job_flow(&request.job_flow_id)?;
         self.change(&id, |cluster, now, world| {
             if !cluster.state.is_active() {
                 return Err(shutting_down());
             }
-            let active = cluster.steps.iter().filter(|step| !step.state.has_ended()).count();
+            let active = cluster
+                .steps
+                .iter()
+                .filter(|step| !step.state.has_ended())
+                .count();
             if active + request.steps.len() > MOST_STEPS {
                 return Err(ServiceError::validation(launch::too_many_steps()));
             }
             let role = request.execution_role_arn.as_deref();
-            let steps = launch::steps(request.steps, role, cluster.step_concurrency, world.entropy, now)?;
+            let steps = launch::steps(
+                request.steps,
+                role,
+                cluster.step_concurrency,
+                world.entropy,
+                now,
+            )?;
             let ids: Vec<String> = steps.iter().map(|step| step.id.clone()).collect();
             for step in steps {
                 cluster.steps.push(step);
@@ -63,7 +78,9 @@ impl Emr {
         if let Some(option) = &request.step_cancellation_option
             && !matches!(option.as_str(), "SEND_INTERRUPT" | "TERMINATE_PROCESS")
         {
-            return Err(ServiceError::validation(format!("'{option}' is not a StepCancellationOption.")));
+            return Err(ServiceError::validation(format!(
+                "'{option}' is not a StepCancellationOption."
+            )));
         }
         self.change(&request.cluster_id, |cluster, now, world| {
             let mut positions = Vec::with_capacity(request.step_ids.len());
@@ -83,7 +100,10 @@ impl Emr {
         })
     }
 
-    pub(super) fn modify_instance_fleet(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
+    pub(super) fn modify_instance_fleet(
+        self: &Arc<Self>,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         let request: ModifyInstanceFleet = input::read("ModifyInstanceFleet", input)?;
         let wanted = request.instance_fleet;
         let resize_minutes = launch::check_resize(wanted.resize_specifications.as_ref())?;
@@ -113,10 +133,16 @@ impl Emr {
         })
     }
 
-    pub(super) fn terminate_job_flows(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
+    pub(super) fn terminate_job_flows(
+        self: &Arc<Self>,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         let ids = self.job_flows("TerminateJobFlows", input)?.0;
         let is_protected = |id: &String| {
-            self.look(id, |cluster, _| Ok(cluster.protected && cluster.state.is_active())).unwrap_or(false)
+            self.look(id, |cluster, _| {
+                Ok(cluster.protected && cluster.state.is_active())
+            })
+            .unwrap_or(false)
         };
         // The unprotected ones go all the same, as on AWS.
         let protected = ids.iter().any(is_protected);
@@ -135,14 +161,20 @@ impl Emr {
         Ok(Value::Null)
     }
 
-    pub(super) fn set_termination_protection(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
+    pub(super) fn set_termination_protection(
+        self: &Arc<Self>,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         self.set("SetTerminationProtection", input, |request, cluster| {
             cluster.protected = needed(request.termination_protected, "terminationProtected")?;
             Ok(())
         })
     }
 
-    pub(super) fn set_visible_to_all_users(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
+    pub(super) fn set_visible_to_all_users(
+        self: &Arc<Self>,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         self.set("SetVisibleToAllUsers", input, |request, cluster| {
             cluster.visible = needed(request.visible_to_all_users, "visibleToAllUsers")?;
             Ok(())
@@ -150,11 +182,15 @@ impl Emr {
     }
 
     pub(super) fn set_keep_alive(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
-        self.set("SetKeepJobFlowAliveWhenNoSteps", input, |request, cluster| {
-            let keep_alive = request.keep_job_flow_alive_when_no_steps;
-            cluster.keep_alive = needed(keep_alive, "keepJobFlowAliveWhenNoSteps")?;
-            Ok(())
-        })
+        self.set(
+            "SetKeepJobFlowAliveWhenNoSteps",
+            input,
+            |request, cluster| {
+                let keep_alive = request.keep_job_flow_alive_when_no_steps;
+                cluster.keep_alive = needed(keep_alive, "keepJobFlowAliveWhenNoSteps")?;
+                Ok(())
+            },
+        )
     }
 
     fn set(
@@ -192,12 +228,17 @@ impl Emr {
     pub(super) fn remove_tags(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
         let request: RemoveTags = input::read("RemoveTags", input)?;
         self.change(&request.resource_id, |cluster, _, _| {
-            cluster.tags.retain(|tag| !request.tag_keys.contains(&tag.key));
+            cluster
+                .tags
+                .retain(|tag| !request.tag_keys.contains(&tag.key));
             Ok(json!({}))
         })
     }
 
-    pub(super) fn put_auto_termination_policy(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
+    pub(super) fn put_auto_termination_policy(
+        self: &Arc<Self>,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         let request: PutAutoTerminationPolicy = input::read("PutAutoTerminationPolicy", input)?;
         let seconds = match request.auto_termination_policy {
             Some(policy) => launch::check_idle_timeout(policy.idle_timeout)?,
@@ -212,7 +253,10 @@ impl Emr {
         })
     }
 
-    pub(super) fn remove_auto_termination_policy(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
+    pub(super) fn remove_auto_termination_policy(
+        self: &Arc<Self>,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         let request: OfCluster = input::read("RemoveAutoTerminationPolicy", input)?;
         self.change(&request.cluster_id, |cluster, _, _| {
             cluster.idle_timeout_seconds = None;
@@ -222,7 +266,10 @@ impl Emr {
 
     pub(super) fn modify_cluster(self: &Arc<Self>, input: Value) -> Result<Value, ServiceError> {
         let request: ModifyCluster = input::read("ModifyCluster", input)?;
-        let level = request.step_concurrency_level.map(launch::check_concurrency).transpose()?;
+        let level = request
+            .step_concurrency_level
+            .map(launch::check_concurrency)
+            .transpose()?;
         self.change(&request.cluster_id, |cluster, _, _| {
             if !cluster.state.is_active() {
                 return Err(invalid(shutting_down().message));
@@ -235,13 +282,21 @@ impl Emr {
     }
 
     /// The ids of a request for several clusters. Nothing is done if one of them does not exist.
-    fn job_flows(&self, action: &str, input: Value) -> Result<(Vec<String>, JobFlows), ServiceError> {
+    fn job_flows(
+        &self,
+        action: &str,
+        input: Value,
+    ) -> Result<(Vec<String>, JobFlows), ServiceError> {
         let request: JobFlows = input::read(action, input)?;
         if request.job_flow_ids.len() > MOST_JOB_FLOWS {
-            return Err(ServiceError::validation(format!("No more than {MOST_JOB_FLOWS} job flows can be specified.")));
+            return Err(ServiceError::validation(format!(
+                "No more than {MOST_JOB_FLOWS} job flows can be specified."
+            )));
         }
         if request.job_flow_ids.is_empty() {
-            return Err(ServiceError::validation("At least one job flow must be specified."));
+            return Err(ServiceError::validation(
+                "At least one job flow must be specified.",
+            ));
         }
         let ids = request.job_flow_ids.iter().map(|id| self.job_flow(id));
         Ok((ids.collect::<Result<_, _>>()?, request))
@@ -251,7 +306,9 @@ impl Emr {
     fn job_flow(&self, id: &str) -> Result<String, ServiceError> {
         match self.look(id, |_, _| Ok(())) {
             Ok(()) => Ok(id.to_owned()),
-            Err(_) => Err(ServiceError::validation("Specified job flow ID does not exist.")),
+            Err(_) => Err(ServiceError::validation(
+                "Specified job flow ID does not exist.",
+            )),
         }
     }
 }

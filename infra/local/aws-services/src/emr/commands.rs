@@ -30,16 +30,33 @@ pub(super) struct Command {
     pub(super) log_folder: Option<String>,
 }
 
+/// What planned faults do to a step.
+enum Harm {
+    None,
+    Fails(String),
+    Hangs,
+}
+
 /// Runs a step's command and ends the step. `work` is held all the while.
 pub(super) async fn run(emr: Arc<Emr>, command: Command, work: Work) {
     let (cluster, step) = (&command.cluster_id, &command.step);
     let directory = emr.step_directory(cluster, &step.id);
     let outcome = match emr.strike(cluster, Now::StepStarts(&step.name)) {
-        Some(message) => failed("Unknown Error.", message),
-        None => run_unharmed(&emr, &command, &directory).await,
+        Harm::None => run_unharmed(&emr, &command, &directory).await,
+        Harm::Fails(message) => failed("Unknown Error.", message),
+        Harm::Hangs => {
+            // Nothing is being done, so time goes on; the end of the step drops this future.
+            drop(work);
+            return std::future::pending().await;
+        }
     };
     if let Err(error) = keep_logs(&emr, &command, &directory, &outcome).await {
-        tracing::warn!(cluster, step = step.id, error, "cannot keep the logs of a step");
+        tracing::warn!(
+            cluster,
+            step = step.id,
+            error,
+            "cannot keep the logs of a step"
+        );
     }
     let end = if outcome.succeeded() {
         StepEnd::Completed
@@ -53,7 +70,10 @@ pub(super) async fn run(emr: Arc<Emr>, command: Command, work: Work) {
 async fn run_unharmed(emr: &Arc<Emr>, command: &Command, directory: &Path) -> StepOutcome {
     let step = &command.step;
     if let Err(error) = std::fs::create_dir_all(directory) {
-        return failed("Unknown Error.", format!("cannot create {}: {error}", directory.display()));
+        return failed(
+            "Unknown Error.",
+            format!("cannot create {}: {error}", directory.display()),
+        );
     }
     let request = StepRequest {
         cluster_id: command.cluster_id.clone(),
@@ -81,7 +101,7 @@ async fn run_unharmed(emr: &Arc<Emr>, command: &Command, directory: &Path) -> St
         Err(_) => failed("Unknown Error.", "the step's command panicked".to_owned()),
     };
     match emr.strike(&command.cluster_id, Now::StepEnds(&step.name)) {
-        Some(message) if outcome.succeeded() => failed("Unknown Error.", message),
+        Harm::Fails(message) if outcome.succeeded() => failed("Unknown Error.", message),
         _ => outcome,
     }
 }
@@ -98,7 +118,10 @@ fn failed(reason: &str, message: String) -> StepOutcome {
 }
 
 fn details(command: &Command, outcome: StepOutcome) -> StepFailureDetails {
-    let log_file = command.log_folder.as_ref().map(|folder| format!("{folder}stderr.gz"));
+    let log_file = command
+        .log_folder
+        .as_ref()
+        .map(|folder| format!("{folder}stderr.gz"));
     match outcome.failure {
         Some(failure) => StepFailureDetails {
             reason: failure.reason,
@@ -115,7 +138,12 @@ fn details(command: &Command, outcome: StepOutcome) -> StepFailureDetails {
 
 /// Puts the step's files into the cluster's log bucket, compressed as EMR does. What the runner did not write is made of
 /// what it said.
-async fn keep_logs(emr: &Emr, command: &Command, directory: &Path, outcome: &StepOutcome) -> Result<(), String> {
+async fn keep_logs(
+    emr: &Emr,
+    command: &Command,
+    directory: &Path,
+    outcome: &StepOutcome,
+) -> Result<(), String> {
     let Some(folder) = &command.log_folder else {
         return Ok(());
     };
@@ -130,7 +158,10 @@ async fn keep_logs(emr: &Emr, command: &Command, directory: &Path, outcome: &Ste
         };
         let compressed = compress(&text).map_err(|error| error.to_string())?;
         let key = format!("{prefix}{name}.gz");
-        let put = emr.s3.put(bucket, &key, compressed, PutOptions::default()).await;
+        let put = emr
+            .s3
+            .put(bucket, &key, compressed, PutOptions::default())
+            .await;
         put.map_err(|error| error.to_string())?;
     }
     Ok(())
@@ -159,16 +190,23 @@ fn compress(text: &[u8]) -> std::io::Result<Vec<u8>> {
 impl Emr {
     /// Where a running step's files are.
     fn step_directory(&self, cluster: &str, step: &str) -> PathBuf {
-        self.context.root.join("services").join("emr").join("steps").join(cluster).join(step)
+        self.context
+            .root
+            .join("services")
+            .join("emr")
+            .join("steps")
+            .join(cluster)
+            .join(step)
     }
 
-    /// Lets planned faults strike; a message if the step is to fail of one.
-    fn strike(self: &Arc<Self>, cluster: &str, now: Now<'_>) -> Option<String> {
+    /// Lets planned faults strike.
+    fn strike(self: &Arc<Self>, cluster: &str, now: Now<'_>) -> Harm {
         let blows = self.planned_blows(now);
-        let mut message = None;
+        let mut harm = Harm::None;
         for blow in blows {
             match blow {
-                Blow::FailStep { message: text } => message = Some(text),
+                Blow::FailStep { message } => harm = Harm::Fails(message),
+                Blow::HangStep => harm = Harm::Hangs,
                 blow => {
                     // A cluster that has ended meanwhile cannot suffer any more.
                     let _ = self.change(cluster, |cluster, at, world| {
@@ -178,7 +216,7 @@ impl Emr {
                 }
             }
         }
-        message
+        harm
     }
 
     fn step_has_ended(self: &Arc<Self>, cluster: &str, step: &str, end: StepEnd) {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::model::{Cluster, Collection, Instance, InstanceState, Market, Reason, Role, Step, Timeline};
+use super::model::{
+    Cluster, Collection, Instance, InstanceState, Market, Reason, Role, Step, Timeline,
+};
 
 /// Seconds since 1970, to the millisecond.
 fn seconds(at: Timestamp) -> Value {
@@ -76,7 +78,10 @@ impl Cluster {
         if let Some(log_uri) = &self.log_uri {
             cluster["LogUri"] = Value::from(log_uri.as_str());
         }
-        let master = self.instances.iter().find(|one| one.role == Role::Master && one.is_alive());
+        let master = self
+            .instances
+            .iter()
+            .find(|one| one.role == Role::Master && one.is_alive());
         if let Some(master) = master.filter(|master| master.ec2_id.is_some()) {
             cluster["MasterPublicDnsName"] = Value::from(master.host_name());
         }
@@ -101,7 +106,10 @@ impl Cluster {
     pub(super) fn describe_fleet(&self, fleet: &Collection) -> Value {
         let types = fleet.types.iter().map(|config| {
             let mut members = Map::new();
-            members.insert("InstanceType".to_owned(), Value::from(config.instance_type.as_str()));
+            members.insert(
+                "InstanceType".to_owned(),
+                Value::from(config.instance_type.as_str()),
+            );
             members.insert("WeightedCapacity".to_owned(), Value::from(config.weight));
             members.insert("EbsBlockDevices".to_owned(), json!([]));
             members.extend(config.shown.clone());
@@ -134,7 +142,11 @@ impl Cluster {
             .iter()
             .filter(|one| one.collection == group.id && one.state == InstanceState::Running)
             .count();
-        let market = if group.spot_target > 0 { Market::Spot } else { Market::OnDemand };
+        let market = if group.spot_target > 0 {
+            Market::Spot
+        } else {
+            Market::OnDemand
+        };
         let mut described = json!({
             "Id": group.id,
             "Name": group.name,
@@ -167,7 +179,11 @@ impl Cluster {
 
     /// An element of ListInstances.
     pub(super) fn describe_instance(&self, instance: &Instance) -> Value {
-        let collection = if self.uses_groups { "InstanceGroupId" } else { "InstanceFleetId" };
+        let collection = if self.uses_groups {
+            "InstanceGroupId"
+        } else {
+            "InstanceFleetId"
+        };
         let mut described = json!({
             "Id": instance.id,
             "Status": {
@@ -236,7 +252,11 @@ impl Cluster {
 
     /// Where the logs of a step go: `<LogUri><cluster>/steps/<step>/`.
     pub(super) fn step_log_folder(&self, step: &str) -> Option<String> {
-        Some(format!("{}{}/steps/{step}/", self.log_uri.as_ref()?, self.id))
+        Some(format!(
+            "{}{}/steps/{step}/",
+            self.log_uri.as_ref()?,
+            self.id
+        ))
     }
 }
 

@@ -13,7 +13,12 @@ use super::lifecycle::Deadlines;
 use crate::deadline;
 
 /// Runs until the cluster has ended.
-pub(super) async fn drive(emr: Arc<Emr>, cluster: String, mut changes: UnboundedReceiver<Work>, mut work: Work) {
+pub(super) async fn drive(
+    emr: Arc<Emr>,
+    cluster: String,
+    mut changes: UnboundedReceiver<Work>,
+    mut work: Work,
+) {
     loop {
         let Some(deadlines) = emr.advance(&cluster) else {
             return;

@@ -26,6 +26,8 @@ pub enum Blow {
         /// The message of the step's FailureDetails.
         message: String,
     },
+    /// The step goes on for ever, doing nothing, until it is cancelled or its cluster ends. Only when a step starts.
+    HangStep,
     /// An instance with this role is lost, and replaced; without its primary node the cluster ends.
     LoseInstance(Role),
     /// The cluster ends with errors.
@@ -85,7 +87,9 @@ impl Faults {
     pub fn fail_step(&mut self, step: &str, message: &str) {
         self.planned.push(Fault {
             moment: Moment::StepStarts(step.to_owned()),
-            blow: Blow::FailStep { message: message.to_owned() },
+            blow: Blow::FailStep {
+                message: message.to_owned(),
+            },
             times: 1,
         });
     }
@@ -114,6 +118,10 @@ mod tests {
         assert!(faults.strike(Now::StepStarts("stage country")).is_empty());
         assert!(faults.strike(Now::StepEnds("load country")).is_empty());
         assert_eq!(faults.strike(Now::StepStarts("load country [x]")).len(), 1);
-        assert!(faults.strike(Now::StepStarts("load country [x]")).is_empty());
+        assert!(
+            faults
+                .strike(Now::StepStarts("load country [x]"))
+                .is_empty()
+        );
     }
 }

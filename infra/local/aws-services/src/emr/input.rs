@@ -11,7 +11,11 @@ use crate::failure::ServiceError;
 
 /// Reads the members of a request.
 pub(super) fn read<T: DeserializeOwned>(action: &str, input: Value) -> Result<T, ServiceError> {
-    let input = if input.is_null() { Value::Object(serde_json::Map::new()) } else { input };
+    let input = if input.is_null() {
+        Value::Object(serde_json::Map::new())
+    } else {
+        input
+    };
     serde_json::from_value(input).map_err(|error| {
         let text = error.to_string();
         let named = |marker: &str| {
@@ -339,7 +343,11 @@ pub(super) struct ReleaseLabelFilter {
 }
 
 /// Members that were given, under EMR's names.
-pub(super) fn given<const N: usize>(members: [(&str, Option<Value>); N]) -> BTreeMap<String, Value> {
-    let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+pub(super) fn given<const N: usize>(
+    members: [(&str, Option<Value>); N],
+) -> BTreeMap<String, Value> {
+    let given = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     given.collect()
 }

@@ -6,8 +6,8 @@ use virtual_time::Entropy;
 
 use super::input::{self, InstanceFleet, InstanceGroup, Instances, RunJobFlow, StepConfig, given};
 use super::model::{
-    ActionOnFailure, Activity, Cluster, ClusterState, Collection, CollectionState, Market, Reason, Role, SpotTimeout,
-    Step, StepState, Timeline, TypeConfig,
+    ActionOnFailure, Activity, Cluster, ClusterState, Collection, CollectionState, Market, Reason,
+    Role, SpotTimeout, Step, StepState, Timeline, TypeConfig,
 };
 use super::releases;
 use crate::failure::ServiceError;
@@ -46,7 +46,9 @@ pub(super) fn cluster(
         None => None,
     };
     if let Some(log_uri) = &request.log_uri
-        && !["s3://", "s3n://", "s3a://"].iter().any(|scheme| log_uri.starts_with(scheme))
+        && !["s3://", "s3n://", "s3a://"]
+            .iter()
+            .any(|scheme| log_uri.starts_with(scheme))
     {
         return refuse(format!("LogUri '{log_uri}' is not a valid S3 URI"));
     }
@@ -68,25 +70,60 @@ pub(super) fn cluster(
         ("Applications", Some(Value::from(applications))),
         ("Configurations", request.configurations),
         ("ServiceRole", request.service_role.map(Value::from)),
-        ("SecurityConfiguration", request.security_configuration.map(Value::from)),
-        ("AutoScalingRole", request.auto_scaling_role.map(Value::from)),
-        ("ScaleDownBehavior", Some(request.scale_down_behavior.map_or(json!("TERMINATE_AT_TASK_COMPLETION"), Value::from))),
-        ("EbsRootVolumeSize", request.ebs_root_volume_size.map(Value::from)),
-        ("RepoUpgradeOnBoot", request.repo_upgrade_on_boot.map(Value::from)),
+        (
+            "SecurityConfiguration",
+            request.security_configuration.map(Value::from),
+        ),
+        (
+            "AutoScalingRole",
+            request.auto_scaling_role.map(Value::from),
+        ),
+        (
+            "ScaleDownBehavior",
+            Some(
+                request
+                    .scale_down_behavior
+                    .map_or(json!("TERMINATE_AT_TASK_COMPLETION"), Value::from),
+            ),
+        ),
+        (
+            "EbsRootVolumeSize",
+            request.ebs_root_volume_size.map(Value::from),
+        ),
+        (
+            "RepoUpgradeOnBoot",
+            request.repo_upgrade_on_boot.map(Value::from),
+        ),
         ("OSReleaseLabel", request.os_release_label.map(Value::from)),
-        ("LogEncryptionKmsKeyId", request.log_encryption_kms_key_id.map(Value::from)),
-        ("UnhealthyNodeReplacement", request.instances.unhealthy_node_replacement.map(Value::from)),
+        (
+            "LogEncryptionKmsKeyId",
+            request.log_encryption_kms_key_id.map(Value::from),
+        ),
+        (
+            "UnhealthyNodeReplacement",
+            request
+                .instances
+                .unhealthy_node_replacement
+                .map(Value::from),
+        ),
     ]);
     Ok(Cluster {
         arn: arn(&format!("cluster/{id}")),
         id,
         name: request.name,
         release_label,
-        log_uri: request.log_uri.map(|uri| if uri.ends_with('/') { uri } else { format!("{uri}/") }),
+        log_uri: request.log_uri.map(|uri| {
+            if uri.ends_with('/') {
+                uri
+            } else {
+                format!("{uri}/")
+            }
+        }),
         state: ClusterState::Starting,
         reason: Reason::message("Provisioning Amazon EC2 capacity"),
         timeline: Timeline::from(now),
         due: None,
+        latest: now,
         ends_with_errors: false,
         keep_alive: request.instances.keep_job_flow_alive_when_no_steps,
         protected: request.instances.termination_protected,
@@ -106,12 +143,16 @@ pub(super) fn cluster(
 
 fn check_names(request: &RunJobFlow) -> Result<(), ServiceError> {
     if request.name.len() > LONGEST_NAME {
-        return refuse("1 validation error detected: Value at 'name' failed to satisfy constraint: Member must have length less than or equal to 256");
+        return refuse(
+            "1 validation error detected: Value at 'name' failed to satisfy constraint: Member must have length less than or equal to 256",
+        );
     }
     for application in &request.applications {
         let name = application.name.as_deref().unwrap_or_default();
         if !releases::has_application(name) {
-            return refuse(format!("Specified application: {name} is unavailable or invalid for the release label."));
+            return refuse(format!(
+                "Specified application: {name} is unavailable or invalid for the release label."
+            ));
         }
     }
     if let Some(configurations) = &request.configurations {
@@ -122,16 +163,26 @@ fn check_names(request: &RunJobFlow) -> Result<(), ServiceError> {
 
 fn check_configurations(configurations: &Value) -> Result<(), ServiceError> {
     let Some(list) = configurations.as_array() else {
-        return Err(ServiceError::new("SerializationException", "Configurations must be a list"));
+        return Err(ServiceError::new(
+            "SerializationException",
+            "Configurations must be a list",
+        ));
     };
     for configuration in list {
-        if configuration.get("Classification").and_then(Value::as_str).is_none_or(str::is_empty) {
+        if configuration
+            .get("Classification")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
             return refuse("Classification is required for each configuration.");
         }
         if let Some(properties) = configuration.get("Properties").and_then(Value::as_object)
             && let Some((name, _)) = properties.iter().find(|(_, value)| !value.is_string())
         {
-            return Err(ServiceError::new("SerializationException", format!("the property {name} must be a string")));
+            return Err(ServiceError::new(
+                "SerializationException",
+                format!("the property {name} must be a string"),
+            ));
         }
         if let Some(nested) = configuration.get("Configurations") {
             check_configurations(nested)?;
@@ -142,7 +193,9 @@ fn check_configurations(configurations: &Value) -> Result<(), ServiceError> {
 
 fn check_release(request: &RunJobFlow) -> Result<String, ServiceError> {
     match request.release_label.as_deref() {
-        None | Some("") => refuse("Must specify exactly one of the following: release label, AMI version, or Amazon Machine Image (AMI) ID."),
+        None | Some("") => refuse(
+            "Must specify exactly one of the following: release label, AMI version, or Amazon Machine Image (AMI) ID.",
+        ),
         Some(label) if releases::exists(label) => Ok(label.to_owned()),
         Some(label) => refuse(format!("The supplied release label is invalid: {label}.")),
     }
@@ -164,15 +217,27 @@ pub(super) fn check_tags(tags: &[super::model::Tag]) -> Result<(), ServiceError>
     }
     for (position, tag) in tags.iter().enumerate() {
         if tag.key.is_empty() || tag.key.chars().count() > 128 {
-            return refuse(format!("Tag key '{}' must have between 1 and 128 characters.", tag.key));
+            return refuse(format!(
+                "Tag key '{}' must have between 1 and 128 characters.",
+                tag.key
+            ));
         }
         if tag.value.chars().count() > 256 {
-            return refuse(format!("The value of tag '{}' must have at most 256 characters.", tag.key));
+            return refuse(format!(
+                "The value of tag '{}' must have at most 256 characters.",
+                tag.key
+            ));
         }
         if tag.key.to_ascii_lowercase().starts_with("aws:") {
-            return refuse(format!("Tag key '{}' begins with 'aws:', which is reserved.", tag.key));
+            return refuse(format!(
+                "Tag key '{}' begins with 'aws:', which is reserved.",
+                tag.key
+            ));
         }
-        if tags[..position].iter().any(|earlier| earlier.key == tag.key) {
+        if tags[..position]
+            .iter()
+            .any(|earlier| earlier.key == tag.key)
+        {
             return refuse(format!("Duplicate tag keys found: {}.", tag.key));
         }
     }
@@ -182,7 +247,9 @@ pub(super) fn check_tags(tags: &[super::model::Tag]) -> Result<(), ServiceError>
 pub(super) fn check_concurrency(level: i64) -> Result<u32, ServiceError> {
     match u32::try_from(level) {
         Ok(level @ 1..=256) => Ok(level),
-        _ => refuse(format!("StepConcurrencyLevel must be between 1 and 256, and is {level}.")),
+        _ => refuse(format!(
+            "StepConcurrencyLevel must be between 1 and 256, and is {level}."
+        )),
     }
 }
 
@@ -206,14 +273,18 @@ pub(super) fn steps(
 ) -> Result<Vec<Step>, ServiceError> {
     let mut steps = Vec::with_capacity(configs.len());
     for config in configs {
-        let action = config.action_on_failure.unwrap_or(ActionOnFailure::Continue);
+        let action = config
+            .action_on_failure
+            .unwrap_or(ActionOnFailure::Continue);
         if concurrency > 1 && action != ActionOnFailure::Continue {
             return refuse(
                 "ActionOnFailure must be CONTINUE for clusters whose StepConcurrencyLevel is greater than 1.",
             );
         }
         if config.name.len() > LONGEST_NAME {
-            return refuse("1 validation error detected: Value at 'steps.1.member.name' failed to satisfy constraint: Member must have length less than or equal to 256");
+            return refuse(
+                "1 validation error detected: Value at 'steps.1.member.name' failed to satisfy constraint: Member must have length less than or equal to 256",
+            );
         }
         if config.hadoop_jar_step.jar.is_empty() {
             return refuse(format!("Step '{}' has no jar.", config.name));
@@ -221,7 +292,10 @@ pub(super) fn steps(
         let jar = config.hadoop_jar_step;
         let longest = jar.args.iter().map(String::len).max().unwrap_or(0);
         if longest > 10_280 {
-            return refuse(format!("An argument of step '{}' is longer than 10280 characters.", config.name));
+            return refuse(format!(
+                "An argument of step '{}' is longer than 10280 characters.",
+                config.name
+            ));
         }
         steps.push(Step {
             id: format!("s-{}", entropy.identifier(13)),
@@ -229,7 +303,11 @@ pub(super) fn steps(
             jar: jar.jar,
             main_class: jar.main_class,
             args: jar.args,
-            properties: jar.properties.into_iter().map(|one| (one.key, one.value)).collect(),
+            properties: jar
+                .properties
+                .into_iter()
+                .map(|one| (one.key, one.value))
+                .collect(),
             action_on_failure: action,
             execution_role: execution_role.map(str::to_owned),
             state: StepState::Pending,
@@ -258,17 +336,25 @@ fn collections(
         || instances.slave_instance_type.is_some()
         || instances.instance_count.is_some();
     match (&instances.instance_fleets, &instances.instance_groups) {
-        (Some(_), Some(_)) => refuse("Instance fleets and instance groups are mutually exclusive. The request specifies both."),
-        (Some(_), None) | (None, Some(_)) if simple => {
-            refuse("Please configure instances using one and only one of the following: composition of MasterInstanceType, SlaveInstanceType, and InstanceCount; instance groups; instance fleets.")
-        }
+        (Some(_), Some(_)) => refuse(
+            "Instance fleets and instance groups are mutually exclusive. The request specifies both.",
+        ),
+        (Some(_), None) | (None, Some(_)) if simple => refuse(
+            "Please configure instances using one and only one of the following: composition of MasterInstanceType, SlaveInstanceType, and InstanceCount; instance groups; instance fleets.",
+        ),
         (Some(fleets), None) => {
-            check_roles_of(fleets.iter().map(|fleet| fleet.instance_fleet_type), "instance fleet")?;
+            check_roles_of(
+                fleets.iter().map(|fleet| fleet.instance_fleet_type),
+                "instance fleet",
+            )?;
             let fleets = fleets.iter().map(|fleet| of_fleet(fleet, entropy, now));
             Ok((false, fleets.collect::<Result<_, _>>()?))
         }
         (None, Some(groups)) => {
-            check_roles_of(groups.iter().map(|group| group.instance_role), "instance group")?;
+            check_roles_of(
+                groups.iter().map(|group| group.instance_role),
+                "instance group",
+            )?;
             let groups = groups.iter().map(|group| of_group(group, entropy, now));
             Ok((true, groups.collect::<Result<_, _>>()?))
         }
@@ -280,13 +366,18 @@ fn check_roles_of(roles: impl Iterator<Item = Role>, kind: &str) -> Result<(), S
     let roles: Vec<Role> = roles.collect();
     let count = |role: Role| roles.iter().filter(|one| **one == role).count();
     if count(Role::Master) != 1 {
-        return refuse(format!("The request must have exactly one master {kind}, and has {}.", count(Role::Master)));
+        return refuse(format!(
+            "The request must have exactly one master {kind}, and has {}.",
+            count(Role::Master)
+        ));
     }
     if count(Role::Core) > 1 {
         return refuse(format!("A cluster can have at most one core {kind}."));
     }
     if count(Role::Task) > 0 && count(Role::Core) == 0 {
-        return refuse(format!("Clusters with a task {kind} must also have a core {kind}."));
+        return refuse(format!(
+            "Clusters with a task {kind} must also have a core {kind}."
+        ));
     }
     if kind == "instance fleet" && count(Role::Task) > 1 {
         return refuse("A cluster can have at most one task instance fleet.");
@@ -294,23 +385,39 @@ fn check_roles_of(roles: impl Iterator<Item = Role>, kind: &str) -> Result<(), S
     Ok(())
 }
 
-fn of_fleet(fleet: &InstanceFleet, entropy: &Entropy, now: Timestamp) -> Result<Collection, ServiceError> {
+fn of_fleet(
+    fleet: &InstanceFleet,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<Collection, ServiceError> {
     let role = fleet.instance_fleet_type;
-    let total = fleet.target_on_demand_capacity.saturating_add(fleet.target_spot_capacity);
+    let total = fleet
+        .target_on_demand_capacity
+        .saturating_add(fleet.target_spot_capacity);
     if role == Role::Master && total != 1 {
-        return refuse("The master instance fleet must have a target capacity of 1, either On-Demand or Spot.");
+        return refuse(
+            "The master instance fleet must have a target capacity of 1, either On-Demand or Spot.",
+        );
     }
     if role == Role::Core && total == 0 {
-        return refuse("At least one of TargetOnDemandCapacity and TargetSpotCapacity of the core instance fleet must be greater than 0.");
+        return refuse(
+            "At least one of TargetOnDemandCapacity and TargetSpotCapacity of the core instance fleet must be greater than 0.",
+        );
     }
     if fleet.instance_type_configs.is_empty() {
-        return refuse(format!("InstanceTypeConfigs of the {} instance fleet must not be empty.", role.as_str()));
+        return refuse(format!(
+            "InstanceTypeConfigs of the {} instance fleet must not be empty.",
+            role.as_str()
+        ));
     }
     let launch: input::LaunchSpecifications = match &fleet.launch_specifications {
         Some(value) => input::read("RunJobFlow", value.clone())?,
         None => input::LaunchSpecifications::default(),
     };
-    let most_types = if launch.spot_specification.as_ref().is_some_and(|spot| spot.allocation_strategy.is_some())
+    let most_types = if launch
+        .spot_specification
+        .as_ref()
+        .is_some_and(|spot| spot.allocation_strategy.is_some())
         || launch.on_demand_specification.is_some()
     {
         30
@@ -349,7 +456,10 @@ fn of_type(config: &input::InstanceTypeConfig) -> Result<TypeConfig, ServiceErro
     }
     let weight = config.weighted_capacity.unwrap_or(1);
     if weight == 0 {
-        return refuse(format!("WeightedCapacity of {} must be at least 1.", config.instance_type));
+        return refuse(format!(
+            "WeightedCapacity of {} must be at least 1.",
+            config.instance_type
+        ));
     }
     let percentage = config.bid_price_as_percentage_of_on_demand_price;
     Ok(TypeConfig {
@@ -357,9 +467,15 @@ fn of_type(config: &input::InstanceTypeConfig) -> Result<TypeConfig, ServiceErro
         weight,
         shown: given([
             ("BidPrice", config.bid_price.clone().map(Value::from)),
-            ("BidPriceAsPercentageOfOnDemandPrice", percentage.map(Value::from)),
+            (
+                "BidPriceAsPercentageOfOnDemandPrice",
+                percentage.map(Value::from),
+            ),
             ("Configurations", config.configurations.clone()),
-            ("EbsBlockDevices", config.ebs_configuration.as_ref().map(block_devices)),
+            (
+                "EbsBlockDevices",
+                config.ebs_configuration.as_ref().map(block_devices),
+            ),
             ("Priority", config.priority.map(Value::from)),
         ]),
     })
@@ -367,20 +483,35 @@ fn of_type(config: &input::InstanceTypeConfig) -> Result<TypeConfig, ServiceErro
 
 fn block_devices(configuration: &Value) -> Value {
     let mut devices = Vec::new();
-    for config in configuration.get("EbsBlockDeviceConfigs").and_then(Value::as_array).into_iter().flatten() {
-        let count = config.get("VolumesPerInstance").and_then(Value::as_u64).unwrap_or(1);
+    for config in configuration
+        .get("EbsBlockDeviceConfigs")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let count = config
+            .get("VolumesPerInstance")
+            .and_then(Value::as_u64)
+            .unwrap_or(1);
         for _ in 0..count {
-            let device = format!("/dev/sd{}", char::from(b'b' + u8::try_from(devices.len() % 24).unwrap_or(0)));
-            devices.push(json!({"VolumeSpecification": config.get("VolumeSpecification"), "Device": device}));
+            let device = format!(
+                "/dev/sd{}",
+                char::from(b'b' + u8::try_from(devices.len() % 24).unwrap_or(0))
+            );
+            devices.push(
+                json!({"VolumeSpecification": config.get("VolumeSpecification"), "Device": device}),
+            );
         }
     }
     Value::from(devices)
 }
 
 fn check_type(instance_type: &str) -> Result<(), ServiceError> {
-    let known = instance_type
-        .split_once('.')
-        .is_some_and(|(family, size)| !family.is_empty() && !size.is_empty() && family.starts_with(|letter: char| letter.is_ascii_lowercase()));
+    let known = instance_type.split_once('.').is_some_and(|(family, size)| {
+        !family.is_empty()
+            && !size.is_empty()
+            && family.starts_with(|letter: char| letter.is_ascii_lowercase())
+    });
     if known {
         Ok(())
     } else {
@@ -399,12 +530,18 @@ fn check_launch(launch: &input::LaunchSpecifications) -> Result<Option<SpotTimeo
         check_strategy(strategy, &SPOT_STRATEGIES)?;
     }
     if !(5..=1440).contains(&spot.timeout_duration_minutes) {
-        return refuse("TimeoutDurationMinutes of the SpotSpecification must be between 5 and 1440.");
+        return refuse(
+            "TimeoutDurationMinutes of the SpotSpecification must be between 5 and 1440.",
+        );
     }
     let switch_to_on_demand = match spot.timeout_action.as_str() {
         "SWITCH_TO_ON_DEMAND" => true,
         "TERMINATE_CLUSTER" => false,
-        other => return refuse(format!("Value '{other}' at 'timeoutAction' failed to satisfy constraint: Member must satisfy enum value set: [SWITCH_TO_ON_DEMAND, TERMINATE_CLUSTER]")),
+        other => {
+            return refuse(format!(
+                "Value '{other}' at 'timeoutAction' failed to satisfy constraint: Member must satisfy enum value set: [SWITCH_TO_ON_DEMAND, TERMINATE_CLUSTER]"
+            ));
+        }
     };
     Ok(Some(SpotTimeout {
         minutes: spot.timeout_duration_minutes,
@@ -452,7 +589,11 @@ fn check_strategy(strategy: &str, known: &[&str]) -> Result<(), ServiceError> {
     ))
 }
 
-fn of_group(group: &InstanceGroup, entropy: &Entropy, now: Timestamp) -> Result<Collection, ServiceError> {
+fn of_group(
+    group: &InstanceGroup,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<Collection, ServiceError> {
     check_type(&group.instance_type)?;
     let role = group.instance_role;
     if role == Role::Master && !matches!(group.instance_count, 1 | 3) {
@@ -462,7 +603,12 @@ fn of_group(group: &InstanceGroup, entropy: &Entropy, now: Timestamp) -> Result<
         return refuse("The core instance group must have at least 1 instance.");
     }
     let market = group.market.unwrap_or(Market::OnDemand);
-    let mut collection = empty(format!("ig-{}", entropy.identifier(13)), role, group.name.clone(), now);
+    let mut collection = empty(
+        format!("ig-{}", entropy.identifier(13)),
+        role,
+        group.name.clone(),
+        now,
+    );
     match market {
         Market::OnDemand => collection.on_demand_target = group.instance_count,
         Market::Spot => collection.spot_target = group.instance_count,
@@ -473,15 +619,24 @@ fn of_group(group: &InstanceGroup, entropy: &Entropy, now: Timestamp) -> Result<
         weight: 1,
         shown: given([
             ("Configurations", group.configurations.clone()),
-            ("EbsBlockDevices", group.ebs_configuration.as_ref().map(block_devices)),
+            (
+                "EbsBlockDevices",
+                group.ebs_configuration.as_ref().map(block_devices),
+            ),
         ]),
     }];
     Ok(collection)
 }
 
-fn simple_groups(instances: &Instances, entropy: &Entropy, now: Timestamp) -> Result<Vec<Collection>, ServiceError> {
+fn simple_groups(
+    instances: &Instances,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<Vec<Collection>, ServiceError> {
     let Some(master) = &instances.master_instance_type else {
-        return refuse("Please configure instances using one and only one of the following: composition of MasterInstanceType, SlaveInstanceType, and InstanceCount; instance groups; instance fleets.");
+        return refuse(
+            "Please configure instances using one and only one of the following: composition of MasterInstanceType, SlaveInstanceType, and InstanceCount; instance groups; instance fleets.",
+        );
     };
     let count = instances.instance_count.unwrap_or(1);
     let group = |role: Role, instance_type: &str, count: u32| InstanceGroup {
@@ -499,7 +654,11 @@ fn simple_groups(instances: &Instances, entropy: &Entropy, now: Timestamp) -> Re
         let Some(slave) = &instances.slave_instance_type else {
             return refuse("SlaveInstanceType is required when InstanceCount is greater than 1.");
         };
-        groups.push(of_group(&group(Role::Core, slave, count - 1), entropy, now)?);
+        groups.push(of_group(
+            &group(Role::Core, slave, count - 1),
+            entropy,
+            now,
+        )?);
     }
     Ok(groups)
 }
@@ -527,18 +686,57 @@ fn empty(id: String, role: Role, name: Option<String>, now: Timestamp) -> Collec
 }
 
 fn ec2_attributes(instances: &Instances, profile: Option<&str>) -> Value {
-    let subnets = instances.ec2_subnet_ids.clone().unwrap_or_else(|| instances.ec2_subnet_id.clone().into_iter().collect());
+    let subnets = instances
+        .ec2_subnet_ids
+        .clone()
+        .unwrap_or_else(|| instances.ec2_subnet_id.clone().into_iter().collect());
     let members = given([
-        ("Ec2KeyName", instances.ec2_key_name.clone().map(Value::from)),
+        (
+            "Ec2KeyName",
+            instances.ec2_key_name.clone().map(Value::from),
+        ),
         ("Ec2SubnetId", subnets.first().cloned().map(Value::from)),
         ("RequestedEc2SubnetIds", Some(Value::from(subnets))),
-        ("Ec2AvailabilityZone", availability_zone(instances.placement.as_ref())),
+        (
+            "Ec2AvailabilityZone",
+            availability_zone(instances.placement.as_ref()),
+        ),
         ("IamInstanceProfile", profile.map(Value::from)),
-        ("EmrManagedMasterSecurityGroup", instances.emr_managed_master_security_group.clone().map(Value::from)),
-        ("EmrManagedSlaveSecurityGroup", instances.emr_managed_slave_security_group.clone().map(Value::from)),
-        ("ServiceAccessSecurityGroup", instances.service_access_security_group.clone().map(Value::from)),
-        ("AdditionalMasterSecurityGroups", instances.additional_master_security_groups.clone().map(Value::from)),
-        ("AdditionalSlaveSecurityGroups", instances.additional_slave_security_groups.clone().map(Value::from)),
+        (
+            "EmrManagedMasterSecurityGroup",
+            instances
+                .emr_managed_master_security_group
+                .clone()
+                .map(Value::from),
+        ),
+        (
+            "EmrManagedSlaveSecurityGroup",
+            instances
+                .emr_managed_slave_security_group
+                .clone()
+                .map(Value::from),
+        ),
+        (
+            "ServiceAccessSecurityGroup",
+            instances
+                .service_access_security_group
+                .clone()
+                .map(Value::from),
+        ),
+        (
+            "AdditionalMasterSecurityGroups",
+            instances
+                .additional_master_security_groups
+                .clone()
+                .map(Value::from),
+        ),
+        (
+            "AdditionalSlaveSecurityGroups",
+            instances
+                .additional_slave_security_groups
+                .clone()
+                .map(Value::from),
+        ),
     ]);
     Value::Object(members.into_iter().collect::<Map<String, Value>>())
 }

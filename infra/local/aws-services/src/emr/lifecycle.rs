@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use virtual_time::Entropy;
 
 use super::faults::{Blow, Faults, Now};
-use super::model::{Cluster, ClusterState, CollectionState, InstanceState, Reason, Role, StepState};
+use super::model::{
+    Cluster, ClusterState, CollectionState, InstanceState, Reason, Role, StepState,
+};
 use super::timings::Timings;
 use crate::observer::Occurrence;
 
@@ -55,7 +57,11 @@ type Counts = (BTreeMap<String, usize>, BTreeMap<String, usize>);
 impl Cluster {
     /// When something will happen by itself.
     pub(super) fn deadlines(&self) -> Deadlines {
-        let active = self.dues().filter(|(_, due)| *due != Due::Idle).map(|(at, _)| at).min();
+        let active = self
+            .dues()
+            .filter(|(_, due)| *due != Due::Idle)
+            .map(|(at, _)| at)
+            .min();
         let passive = self.idle_deadline();
         Deadlines { active, passive }
     }
@@ -63,6 +69,9 @@ impl Cluster {
     /// Lets everything happen that is due by `now`, each thing at its own time.
     pub(super) fn advance(&mut self, now: Timestamp, world: &mut World<'_>) {
         while let Some((at, due)) = self.dues().filter(|(at, _)| *at <= now).min() {
+            // A policy that is changed can make something due in the past.
+            let at = at.max(self.latest);
+            self.latest = at;
             let before = self.counts();
             match due {
                 Due::Instance(index) => self.instance_is_due(index, at, world),
@@ -83,6 +92,7 @@ impl Cluster {
         work: impl FnOnce(&mut Self, &mut World<'_>) -> T,
     ) -> T {
         self.advance(now, world);
+        self.latest = self.latest.max(now);
         let before = self.counts();
         let result = work(self, world);
         self.settle(now, before, world);
@@ -105,7 +115,11 @@ impl Cluster {
         let steps = self.steps.iter().enumerate();
         instances
             .filter_map(|(index, instance)| Some((instance.due?, Due::Instance(index))))
-            .chain(collections.filter_map(|(index, one)| Some((one.spot_deadline?, Due::SpotDeadline(index)))))
+            .chain(
+                collections.filter_map(|(index, one)| {
+                    Some((one.spot_deadline?, Due::SpotDeadline(index)))
+                }),
+            )
             .chain(self.due.map(|at| (at, Due::Cluster)))
             .chain(steps.filter_map(|(index, step)| Some((step.due?, Due::Step(index)))))
             .chain(self.idle_deadline().map(|at| (at, Due::Idle)))
@@ -114,12 +128,15 @@ impl Cluster {
     fn idle_deadline(&self) -> Option<Timestamp> {
         let seconds = self.idle_timeout_seconds.filter(|_| !self.protected)?;
         let since = self.activity.waiting_since?;
-        since.checked_add(jiff::SignedDuration::from_secs(seconds)).ok()
+        since
+            .checked_add(jiff::SignedDuration::from_secs(seconds))
+            .ok()
     }
 
     fn has_idled(&mut self, at: Timestamp, world: &mut World<'_>) {
         let seconds = self.idle_timeout_seconds.unwrap_or_default();
-        let message = format!("Cluster was terminated automatically after being idle for {seconds} seconds");
+        let message =
+            format!("Cluster was terminated automatically after being idle for {seconds} seconds");
         self.terminate(Reason::new("USER_REQUEST", message), false, at, world);
     }
 
@@ -137,7 +154,13 @@ impl Cluster {
     }
 
     /// Begins the end of the cluster. Steps that have not ended are cancelled, or interrupted if this is a failure.
-    pub(super) fn terminate(&mut self, reason: Reason, with_errors: bool, at: Timestamp, world: &mut World<'_>) {
+    pub(super) fn terminate(
+        &mut self,
+        reason: Reason,
+        with_errors: bool,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) {
         if !self.state.is_active() {
             return;
         }
@@ -154,7 +177,11 @@ impl Cluster {
             match self.steps[index].state {
                 StepState::Pending => self.end_step(index, StepState::Cancelled, at, world),
                 StepState::Running | StepState::CancelPending => {
-                    let state = if with_errors { StepState::Interrupted } else { StepState::Cancelled };
+                    let state = if with_errors {
+                        StepState::Interrupted
+                    } else {
+                        StepState::Cancelled
+                    };
                     self.stop_step(index, state, at, world);
                 }
                 _ => {}
@@ -164,7 +191,11 @@ impl Cluster {
 
     fn end(&mut self, at: Timestamp, world: &mut World<'_>) {
         self.timeline.ended = Some(at);
-        for instance in self.instances.iter_mut().filter(|instance| instance.is_alive()) {
+        for instance in self
+            .instances
+            .iter_mut()
+            .filter(|instance| instance.is_alive())
+        {
             instance.state = InstanceState::Terminated;
             instance.reason = Reason::new("CLUSTER_TERMINATED", "Cluster was terminated.");
             instance.timeline.ended = Some(at);
@@ -174,7 +205,11 @@ impl Cluster {
             collection.reason = Reason::new("CLUSTER_TERMINATED", "Cluster terminated.");
             collection.timeline.ended = Some(at);
         }
-        let state = if self.ends_with_errors { ClusterState::TerminatedWithErrors } else { ClusterState::Terminated };
+        let state = if self.ends_with_errors {
+            ClusterState::TerminatedWithErrors
+        } else {
+            ClusterState::Terminated
+        };
         let reason = self.reason.clone();
         self.set_state(state, reason, world);
     }
@@ -190,7 +225,11 @@ impl Cluster {
             }
             ClusterState::Bootstrapping if self.is_provisioned(InstanceState::Running) => {
                 self.due = Some(super::after(at, world.timings.setup));
-                self.set_state(ClusterState::Running, Reason::message("Running step"), world);
+                self.set_state(
+                    ClusterState::Running,
+                    Reason::message("Running step"),
+                    world,
+                );
             }
             _ => {}
         }
@@ -202,17 +241,20 @@ impl Cluster {
         self.account(at);
         let counts = self.counts();
         if counts != before {
-            world.effects.push(Effect::Tell(Occurrence::InstancesChanged {
-                cluster_id: self.id.clone(),
-                running: counts.0,
-                provisioning: counts.1,
-            }));
+            world
+                .effects
+                .push(Effect::Tell(Occurrence::InstancesChanged {
+                    cluster_id: self.id.clone(),
+                    running: counts.0,
+                    provisioning: counts.1,
+                }));
         }
     }
 
     /// Whether it takes steps.
     pub(super) fn is_ready(&self) -> bool {
-        self.timeline.ready.is_some() && matches!(self.state, ClusterState::Running | ClusterState::Waiting)
+        self.timeline.ready.is_some()
+            && matches!(self.state, ClusterState::Running | ClusterState::Waiting)
     }
 
     /// RUNNING while a step runs, WAITING otherwise; a cluster that is not kept alive ends with its last step.
@@ -220,10 +262,19 @@ impl Cluster {
         let busy = self.steps.iter().any(|step| !step.state.has_ended());
         if busy {
             if self.state != ClusterState::Running {
-                self.set_state(ClusterState::Running, Reason::message("Running step"), world);
+                self.set_state(
+                    ClusterState::Running,
+                    Reason::message("Running step"),
+                    world,
+                );
             }
         } else if !self.keep_alive {
-            self.terminate(Reason::new("ALL_STEPS_COMPLETED", "Steps completed"), false, at, world);
+            self.terminate(
+                Reason::new("ALL_STEPS_COMPLETED", "Steps completed"),
+                false,
+                at,
+                world,
+            );
         } else if self.state != ClusterState::Waiting {
             let message = if self.steps.is_empty() {
                 "Cluster ready to run steps."
@@ -237,7 +288,10 @@ impl Cluster {
     /// Notes when there was nothing to do.
     fn account(&mut self, at: Timestamp) {
         let waiting = self.state == ClusterState::Waiting;
-        let resizing = self.collections.iter().any(|one| one.state == CollectionState::Resizing);
+        let resizing = self
+            .collections
+            .iter()
+            .any(|one| one.state == CollectionState::Resizing);
         self.activity.waiting_since = match self.activity.waiting_since {
             Some(since) if waiting => Some(since),
             _ => waiting.then_some(at),
@@ -259,10 +313,10 @@ impl Cluster {
         }
     }
 
-    /// One blow. A failing step is its runner's business.
+    /// One blow. A failing or hanging step is its runner's business.
     pub(super) fn take(&mut self, blow: &Blow, at: Timestamp, world: &mut World<'_>) {
         match blow {
-            Blow::FailStep { .. } => {}
+            Blow::FailStep { .. } | Blow::HangStep => {}
             Blow::LoseInstance(role) => self.lose_instance(*role, at, world),
             Blow::KillCluster { code, message } => {
                 self.terminate(Reason::new(code, message.clone()), true, at, world);
@@ -309,7 +363,9 @@ impl Cluster {
             let found: u32 = self
                 .instances
                 .iter()
-                .filter(|instance| instance.collection == collection.id && far_enough(instance.state))
+                .filter(|instance| {
+                    instance.collection == collection.id && far_enough(instance.state)
+                })
                 .map(|instance| instance.weight)
                 .sum();
             found >= collection.wanted()

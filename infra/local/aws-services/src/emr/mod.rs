@@ -165,7 +165,12 @@ impl Emr {
     }
 
     /// Ends a cluster with errors now, for a reason such as `INSTANCE_FAILURE`.
-    pub fn kill_cluster(self: &Arc<Self>, cluster: &str, code: &str, message: &str) -> Result<(), ServiceError> {
+    pub fn kill_cluster(
+        self: &Arc<Self>,
+        cluster: &str,
+        code: &str,
+        message: &str,
+    ) -> Result<(), ServiceError> {
         let blow = Blow::KillCluster {
             code: code.to_owned(),
             message: message.to_owned(),
@@ -180,7 +185,11 @@ impl Emr {
     pub fn clusters(&self) -> Vec<ClusterReport> {
         let now = self.context.clock.now();
         let state = self.state.lock();
-        let mut reports: Vec<ClusterReport> = state.clusters.values().map(|entry| entry.cluster.report(now)).collect();
+        let mut reports: Vec<ClusterReport> = state
+            .clusters
+            .values()
+            .map(|entry| entry.cluster.report(now))
+            .collect();
         reports.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
         reports
     }
@@ -193,7 +202,9 @@ impl Emr {
 
     /// Takes a new cluster in and lets it begin.
     fn launch(self: &Arc<Self>, cluster: Cluster) -> Result<(), ServiceError> {
-        self.documents.write(&cluster.id, &cluster).map_err(failed)?;
+        self.documents
+            .write(&cluster.id, &cluster)
+            .map_err(failed)?;
         let id = cluster.id.clone();
         let work = self.context.clock.work();
         self.insert(cluster, true, &work);
@@ -239,9 +250,18 @@ impl Emr {
     fn look_at_all<T>(&self, look: impl Fn(&Cluster, Timestamp) -> Option<T>) -> Vec<T> {
         let now = self.context.clock.now();
         let state = self.state.lock();
-        let mut clusters: Vec<&Cluster> = state.clusters.values().map(|entry| &entry.cluster).collect();
-        clusters.sort_by(|one, other| (other.timeline.created, &other.id).cmp(&(one.timeline.created, &one.id)));
-        clusters.into_iter().filter_map(|cluster| look(cluster, now)).collect()
+        let mut clusters: Vec<&Cluster> = state
+            .clusters
+            .values()
+            .map(|entry| &entry.cluster)
+            .collect();
+        clusters.sort_by(|one, other| {
+            (other.timeline.created, &other.id).cmp(&(one.timeline.created, &one.id))
+        });
+        clusters
+            .into_iter()
+            .filter_map(|cluster| look(cluster, now))
+            .collect()
     }
 
     /// Changes one cluster, keeps the change, and wakes its driver with a guard.
@@ -252,7 +272,11 @@ impl Emr {
     ) -> Result<T, ServiceError> {
         let now = self.context.clock.now();
         let mut state = self.state.lock();
-        let State { clusters, faults, timings } = &mut *state;
+        let State {
+            clusters,
+            faults,
+            timings,
+        } = &mut *state;
         let Some(entry) = clusters.get_mut(id) else {
             return Err(no_cluster(id));
         };
@@ -262,7 +286,9 @@ impl Emr {
             entropy: &self.context.entropy,
             effects: Vec::new(),
         };
-        let result = entry.cluster.change(now, &mut world, |cluster, world| work(cluster, now, world));
+        let result = entry
+            .cluster
+            .change(now, &mut world, |cluster, world| work(cluster, now, world));
         let effects = world.effects;
         self.carry_out(entry, effects);
         if let Some(driver) = &entry.driver {
@@ -277,7 +303,11 @@ impl Emr {
     fn advance(self: &Arc<Self>, id: &str) -> Option<Deadlines> {
         let now = self.context.clock.now();
         let mut state = self.state.lock();
-        let State { clusters, faults, timings } = &mut *state;
+        let State {
+            clusters,
+            faults,
+            timings,
+        } = &mut *state;
         let entry = clusters.get_mut(id)?;
         let mut world = World {
             timings,
@@ -347,17 +377,24 @@ fn after(at: Timestamp, duration: Duration) -> Timestamp {
 
 /// EMR's words for an id that is not a cluster's.
 fn no_cluster(id: &str) -> ServiceError {
-    let well_formed = id
-        .strip_prefix("j-")
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()));
+    let well_formed = id.strip_prefix("j-").is_some_and(|rest| {
+        !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+    });
     if well_formed {
-        ServiceError::new("InvalidRequestException", format!("Cluster id '{id}' is not valid."))
-            .with_detail("ErrorCode", "NoSuchCluster")
+        ServiceError::new(
+            "InvalidRequestException",
+            format!("Cluster id '{id}' is not valid."),
+        )
+        .with_detail("ErrorCode", "NoSuchCluster")
     } else {
         ServiceError::validation(format!("clusterId '{id}' is not valid."))
     }
 }
 
 fn failed(error: StartError) -> ServiceError {
-    ServiceError::new("InternalServerException", error.to_string()).with_status(http::StatusCode::INTERNAL_SERVER_ERROR)
+    ServiceError::new("InternalServerException", error.to_string())
+        .with_status(http::StatusCode::INTERNAL_SERVER_ERROR)
 }

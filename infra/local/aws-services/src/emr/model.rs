@@ -43,7 +43,10 @@ impl ClusterState {
 
     /// Whether the cluster has gone for good.
     pub fn has_ended(self) -> bool {
-        matches!(self, ClusterState::Terminated | ClusterState::TerminatedWithErrors)
+        matches!(
+            self,
+            ClusterState::Terminated | ClusterState::TerminatedWithErrors
+        )
     }
 
     /// Whether steps can still be added.
@@ -147,6 +150,8 @@ pub(super) struct Cluster {
     pub(super) timeline: Timeline,
     /// When the present state ends by itself: setup, termination.
     pub(super) due: Option<Timestamp>,
+    /// The last time that anything happened: nothing happens before it any more.
+    pub(super) latest: Timestamp,
     /// The state that follows termination.
     pub(super) ends_with_errors: bool,
     pub(super) keep_alive: bool,
@@ -322,7 +327,10 @@ impl StepState {
 
     /// Whether it will not change any more.
     pub fn has_ended(self) -> bool {
-        !matches!(self, StepState::Pending | StepState::CancelPending | StepState::Running)
+        !matches!(
+            self,
+            StepState::Pending | StepState::CancelPending | StepState::Running
+        )
     }
 }
 

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::input::{self, DescribeStep, ListClusters, ListInstances, ListReleaseLabels, ListSteps, OfCluster};
+use super::input::{
+    self, DescribeStep, ListClusters, ListInstances, ListReleaseLabels, ListSteps, OfCluster,
+};
 use super::model::{Cluster, ClusterState, InstanceState, StepState};
 use super::{Emr, releases};
 use crate::failure::ServiceError;
@@ -51,7 +53,11 @@ pub(super) fn no_step(id: &str) -> ServiceError {
 }
 
 /// A list of states to look for; `None` is any.
-fn states(found: Option<&[String]>, known: &[&'static str], member: &str) -> Result<Option<Vec<&'static str>>, ServiceError> {
+fn states(
+    found: Option<&[String]>,
+    known: &[&'static str],
+    member: &str,
+) -> Result<Option<Vec<&'static str>>, ServiceError> {
     let Some(found) = found.filter(|found| !found.is_empty()) else {
         return Ok(None);
     };
@@ -76,7 +82,11 @@ fn wanted(states: Option<&Vec<&'static str>>, state: &str) -> bool {
 }
 
 /// One page of elements that are known by id: those behind the marker, and the marker of the next page.
-fn page<T>(elements: Vec<(String, T)>, marker: Option<&str>, size: usize) -> Result<(Vec<T>, Option<String>), ServiceError> {
+fn page<T>(
+    elements: Vec<(String, T)>,
+    marker: Option<&str>,
+    size: usize,
+) -> Result<(Vec<T>, Option<String>), ServiceError> {
     let begin = match marker {
         None => 0,
         Some(marker) => elements
@@ -101,7 +111,9 @@ fn answer(name: &str, elements: Vec<Value>, next: Option<String>) -> Value {
 impl Emr {
     pub(super) fn describe_cluster(&self, input: Value) -> Result<Value, ServiceError> {
         let request: OfCluster = input::read("DescribeCluster", input)?;
-        self.look(&request.cluster_id, |cluster, now| Ok(json!({"Cluster": cluster.describe(now)})))
+        self.look(&request.cluster_id, |cluster, now| {
+            Ok(json!({"Cluster": cluster.describe(now)}))
+        })
     }
 
     pub(super) fn list_clusters(&self, input: Value) -> Result<Value, ServiceError> {
@@ -125,7 +137,10 @@ impl Emr {
         let request: OfCluster = input::read("ListInstanceFleets", input)?;
         self.look(&request.cluster_id, |cluster, _| {
             must_use(cluster, false, "ListInstanceFleets")?;
-            let fleets = cluster.collections.iter().map(|fleet| cluster.describe_fleet(fleet));
+            let fleets = cluster
+                .collections
+                .iter()
+                .map(|fleet| cluster.describe_fleet(fleet));
             Ok(answer("InstanceFleets", fleets.collect(), None))
         })
     }
@@ -134,7 +149,10 @@ impl Emr {
         let request: OfCluster = input::read("ListInstanceGroups", input)?;
         self.look(&request.cluster_id, |cluster, _| {
             must_use(cluster, true, "ListInstanceGroups")?;
-            let groups = cluster.collections.iter().map(|group| cluster.describe_group(group));
+            let groups = cluster
+                .collections
+                .iter()
+                .map(|group| cluster.describe_group(group));
             Ok(answer("InstanceGroups", groups.collect(), None))
         })
     }
@@ -143,7 +161,8 @@ impl Emr {
         let request: ListInstances = input::read("ListInstances", input)?;
         let known = INSTANCE_STATES.map(InstanceState::as_str);
         let states = states(request.instance_states.as_deref(), &known, "instanceStates")?;
-        let by_group = request.instance_group_id.is_some() || request.instance_group_types.is_some();
+        let by_group =
+            request.instance_group_id.is_some() || request.instance_group_types.is_some();
         let by_fleet = request.instance_fleet_id.is_some() || request.instance_fleet_type.is_some();
         self.look(&request.cluster_id, |cluster, _| {
             if by_group {
@@ -152,20 +171,34 @@ impl Emr {
             if by_fleet {
                 must_use(cluster, false, "ListInstances")?;
             }
-            let id = request.instance_fleet_id.as_ref().or(request.instance_group_id.as_ref());
+            let id = request
+                .instance_fleet_id
+                .as_ref()
+                .or(request.instance_group_id.as_ref());
             if let Some(id) = id
                 && !cluster.collections.iter().any(|one| one.id == *id)
             {
-                let kind = if by_fleet { "Instance fleet" } else { "Instance group" };
+                let kind = if by_fleet {
+                    "Instance fleet"
+                } else {
+                    "Instance group"
+                };
                 return Err(invalid(format!("{kind} id '{id}' is not valid.")));
             }
             let matching = cluster.instances.iter().filter(|instance| {
                 wanted(states.as_ref(), instance.state.as_str())
                     && id.is_none_or(|id| instance.collection == *id)
-                    && request.instance_fleet_type.is_none_or(|role| instance.role == role)
-                    && request.instance_group_types.as_ref().is_none_or(|roles| roles.contains(&instance.role))
+                    && request
+                        .instance_fleet_type
+                        .is_none_or(|role| instance.role == role)
+                    && request
+                        .instance_group_types
+                        .as_ref()
+                        .is_none_or(|roles| roles.contains(&instance.role))
             });
-            let elements = matching.map(|one| (one.id.clone(), cluster.describe_instance(one))).collect();
+            let elements = matching
+                .map(|one| (one.id.clone(), cluster.describe_instance(one)))
+                .collect();
             let (instances, next) = page(elements, request.marker.as_deref(), PAGE_OF_INSTANCES)?;
             Ok(answer("Instances", instances, next))
         })
@@ -177,19 +210,27 @@ impl Emr {
         let states = states(request.step_states.as_deref(), &known, "stepStates")?;
         let ids = request.step_ids.unwrap_or_default();
         if ids.len() > MOST_STEP_IDS {
-            return Err(invalid(format!("No more than {MOST_STEP_IDS} step ids can be specified.")));
+            return Err(invalid(format!(
+                "No more than {MOST_STEP_IDS} step ids can be specified."
+            )));
         }
         if !ids.is_empty() && states.is_some() {
             return Err(invalid("Cannot specify both step states and step ids."));
         }
         self.look(&request.cluster_id, |cluster, _| {
-            if let Some(id) = ids.iter().find(|id| !cluster.steps.iter().any(|step| step.id == **id)) {
+            if let Some(id) = ids
+                .iter()
+                .find(|id| !cluster.steps.iter().any(|step| step.id == **id))
+            {
                 return Err(no_step(id));
             }
             let matching = cluster.steps.iter().rev().filter(|step| {
-                wanted(states.as_ref(), step.state.as_str()) && (ids.is_empty() || ids.contains(&step.id))
+                wanted(states.as_ref(), step.state.as_str())
+                    && (ids.is_empty() || ids.contains(&step.id))
             });
-            let elements = matching.map(|step| (step.id.clone(), cluster.describe_step(step))).collect();
+            let elements = matching
+                .map(|step| (step.id.clone(), cluster.describe_step(step)))
+                .collect();
             let (steps, next) = page(elements, request.marker.as_deref(), PAGE)?;
             Ok(answer("Steps", steps, next))
         })
@@ -217,17 +258,26 @@ impl Emr {
     pub(super) fn list_bootstrap_actions(&self, input: Value) -> Result<Value, ServiceError> {
         let request: OfCluster = input::read("ListBootstrapActions", input)?;
         // RunJobFlow refuses them, so no cluster has any.
-        self.look(&request.cluster_id, |_, _| Ok(json!({"BootstrapActions": []})))
+        self.look(&request.cluster_id, |_, _| {
+            Ok(json!({"BootstrapActions": []}))
+        })
     }
 
     pub(super) fn list_release_labels(&self, input: Value) -> Result<Value, ServiceError> {
         let request: ListReleaseLabels = input::read("ListReleaseLabels", input)?;
         let filters = request.filters;
-        let prefix = filters.as_ref().and_then(|filters| filters.prefix.clone()).unwrap_or_default();
-        let application = filters.and_then(|filters| filters.application).unwrap_or_default();
+        let prefix = filters
+            .as_ref()
+            .and_then(|filters| filters.prefix.clone())
+            .unwrap_or_default();
+        let application = filters
+            .and_then(|filters| filters.application)
+            .unwrap_or_default();
         let name = application.split('@').next().unwrap_or_default();
         let labels: Vec<(String, Value)> = releases::labels()
-            .filter(|label| label.starts_with(&prefix) && (name.is_empty() || releases::has_application(name)))
+            .filter(|label| {
+                label.starts_with(&prefix) && (name.is_empty() || releases::has_application(name))
+            })
             .map(|label| (label.clone(), Value::from(label)))
             .collect();
         let size = request.max_results.unwrap_or(100).clamp(1, 100);
@@ -245,7 +295,11 @@ pub(super) fn must_use(cluster: &Cluster, groups: bool, action: &str) -> Result<
     if cluster.uses_groups == groups {
         return Ok(());
     }
-    let (has, wants) = if groups { ("fleets", "groups") } else { ("groups", "fleets") };
+    let (has, wants) = if groups {
+        ("fleets", "groups")
+    } else {
+        ("groups", "fleets")
+    };
     Err(invalid(format!(
         "Instance fleets and instance groups are mutually exclusive. The EMR cluster specified in the request uses \
          instance {has}. The {action} request applies to clusters that use instance {wants}."

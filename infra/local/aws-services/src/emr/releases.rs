@@ -6,7 +6,8 @@ const MINOR_RELEASES: [(u32, &[u32]); 3] = [
     (
         5,
         &[
-            3, 1, 3, 2, 2, 1, 1, 1, 3, 1, 1, 4, 3, 1, 2, 1, 1, 2, 1, 1, 2, 2, 1, 1, 1, 0, 0, 1, 1, 0, 2, 1, 1, 1, 0, 0, 2,
+            3, 1, 3, 2, 2, 1, 1, 1, 3, 1, 1, 4, 3, 1, 2, 1, 1, 2, 1, 1, 2, 2, 1, 1, 1, 0, 0, 1, 1,
+            0, 2, 1, 1, 1, 0, 0, 2,
         ],
     ),
     // emr-6.0 to emr-6.15
@@ -59,9 +60,15 @@ pub(super) fn has_application(name: &str) -> bool {
 /// All labels, the newest first.
 pub(super) fn labels() -> impl Iterator<Item = String> {
     MINOR_RELEASES.iter().rev().flat_map(|(major, patches)| {
-        patches.iter().enumerate().rev().flat_map(move |(minor, latest)| {
-            (0..=*latest).rev().map(move |patch| format!("emr-{major}.{minor}.{patch}"))
-        })
+        patches
+            .iter()
+            .enumerate()
+            .rev()
+            .flat_map(move |(minor, latest)| {
+                (0..=*latest)
+                    .rev()
+                    .map(move |patch| format!("emr-{major}.{minor}.{patch}"))
+            })
     })
 }
 
@@ -71,7 +78,14 @@ mod tests {
 
     #[test]
     fn labels_that_emr_never_had_are_unknown() {
-        for label in ["emr-7.99.0", "emr-4.9.6", "7.1.0", "emr-7.1", "", "emr-5.37.0"] {
+        for label in [
+            "emr-7.99.0",
+            "emr-4.9.6",
+            "7.1.0",
+            "emr-7.1",
+            "",
+            "emr-5.37.0",
+        ] {
             assert!(!exists(label), "{label}");
         }
     }
@@ -79,7 +93,13 @@ mod tests {
     #[test]
     fn known_labels_come_newest_first() {
         assert_eq!(labels().next().unwrap(), "emr-7.13.0");
-        for label in ["emr-5.36.2", "emr-6.15.0", "emr-6.9.1", "emr-7.0.0", "emr-5.0.3"] {
+        for label in [
+            "emr-5.36.2",
+            "emr-6.15.0",
+            "emr-6.9.1",
+            "emr-7.0.0",
+            "emr-5.0.3",
+        ] {
             assert!(exists(label), "{label}");
         }
         assert!(has_application("Hive") && !has_application("Excel"));

@@ -16,8 +16,10 @@ pub(super) enum StepEnd {
 impl Cluster {
     /// Starts steps in the order of their submission, as many as may run at once.
     pub(super) fn schedule_steps(&mut self, at: Timestamp, world: &mut World<'_>) {
-        let running = |step: &Step| matches!(step.state, StepState::Running | StepState::CancelPending);
-        let mut free = (self.step_concurrency as usize).saturating_sub(self.steps.iter().filter(|step| running(step)).count());
+        let running =
+            |step: &Step| matches!(step.state, StepState::Running | StepState::CancelPending);
+        let mut free = (self.step_concurrency as usize)
+            .saturating_sub(self.steps.iter().filter(|step| running(step)).count());
         for index in 0..self.steps.len() {
             if free == 0 {
                 return;
@@ -49,7 +51,13 @@ impl Cluster {
     }
 
     /// The command of a step has ended. Nothing happens if the step ended before.
-    pub(super) fn step_has_ended(&mut self, id: &str, end: StepEnd, at: Timestamp, world: &mut World<'_>) {
+    pub(super) fn step_has_ended(
+        &mut self,
+        id: &str,
+        end: StepEnd,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) {
         let Some(index) = self.steps.iter().position(|step| step.id == id) else {
             return;
         };
@@ -89,7 +97,12 @@ impl Cluster {
     }
 
     /// Asks a step to stop. `Err` says why it cannot be.
-    pub(super) fn cancel_step(&mut self, index: usize, at: Timestamp, world: &mut World<'_>) -> Result<(), String> {
+    pub(super) fn cancel_step(
+        &mut self,
+        index: usize,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) -> Result<(), String> {
         let step = &mut self.steps[index];
         match step.state {
             StepState::Pending => {
@@ -103,11 +116,20 @@ impl Cluster {
                 Ok(())
             }
             StepState::CancelPending => Ok(()),
-            state => Err(format!("step is in state {} and cannot be cancelled", state.as_str())),
+            state => Err(format!(
+                "step is in state {} and cannot be cancelled",
+                state.as_str()
+            )),
         }
     }
 
-    pub(super) fn stop_step(&mut self, index: usize, state: StepState, at: Timestamp, world: &mut World<'_>) {
+    pub(super) fn stop_step(
+        &mut self,
+        index: usize,
+        state: StepState,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) {
         let step = &self.steps[index];
         if step.command_runs {
             let step = step.id.clone();
@@ -116,7 +138,13 @@ impl Cluster {
         self.end_step(index, state, at, world);
     }
 
-    pub(super) fn end_step(&mut self, index: usize, state: StepState, at: Timestamp, world: &mut World<'_>) {
+    pub(super) fn end_step(
+        &mut self,
+        index: usize,
+        state: StepState,
+        at: Timestamp,
+        world: &mut World<'_>,
+    ) {
         let step = &mut self.steps[index];
         step.state = state;
         step.due = None;
@@ -127,7 +155,12 @@ impl Cluster {
 
     /// Steps whose command ran in a process that is gone.
     pub(super) fn steps_without_process(&mut self, at: Timestamp, world: &mut World<'_>) {
-        let orphans: Vec<String> = self.steps.iter().filter(|step| step.command_runs).map(|step| step.id.clone()).collect();
+        let orphans: Vec<String> = self
+            .steps
+            .iter()
+            .filter(|step| step.command_runs)
+            .map(|step| step.id.clone())
+            .collect();
         for id in orphans {
             let failure = StepFailureDetails {
                 reason: "Unknown Error.".to_owned(),
@@ -146,7 +179,9 @@ impl Cluster {
             step_id: step.id.clone(),
             name: step.name.clone(),
             state: step.state.as_str().to_owned(),
-            reason: failure.map(|failure| failure.message.clone()).unwrap_or_default(),
+            reason: failure
+                .map(|failure| failure.message.clone())
+                .unwrap_or_default(),
         }));
     }
 }

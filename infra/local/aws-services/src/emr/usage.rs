@@ -26,7 +26,11 @@ impl ClusterUsage {
     /// `working` as a share of `lifetime`; 1 for a cluster that has only just begun.
     pub fn working_share(&self) -> f64 {
         let lifetime = self.lifetime.as_secs_f64();
-        if lifetime <= 0.0 { 1.0 } else { self.working.as_secs_f64() / lifetime }
+        if lifetime <= 0.0 {
+            1.0
+        } else {
+            self.working.as_secs_f64() / lifetime
+        }
     }
 }
 
@@ -87,7 +91,9 @@ impl Cluster {
         for instance in &self.instances {
             let seconds = instance.paid(now).as_secs_f64();
             if seconds > 0.0 {
-                *instance_seconds.entry(instance.instance_type.clone()).or_insert(0.0) += seconds;
+                *instance_seconds
+                    .entry(instance.instance_type.clone())
+                    .or_insert(0.0) += seconds;
             }
         }
         ClusterUsage {
@@ -101,13 +107,24 @@ impl Cluster {
 
     /// Hours, rounded up per instance, times the size of the instance's type.
     pub(super) fn normalized_instance_hours(&self, now: Timestamp) -> u64 {
-        let hours = |instance: &Instance| u64::try_from(instance.paid(now).as_secs()).unwrap_or(0).div_ceil(3600);
-        self.instances.iter().map(|instance| hours(instance) * size_factor(&instance.instance_type)).sum()
+        let hours = |instance: &Instance| {
+            u64::try_from(instance.paid(now).as_secs())
+                .unwrap_or(0)
+                .div_ceil(3600)
+        };
+        self.instances
+            .iter()
+            .map(|instance| hours(instance) * size_factor(&instance.instance_type))
+            .sum()
     }
 
     pub(super) fn report(&self, now: Timestamp) -> ClusterReport {
         let mut instances = BTreeMap::new();
-        for instance in self.instances.iter().filter(|instance| instance.launched.is_some()) {
+        for instance in self
+            .instances
+            .iter()
+            .filter(|instance| instance.launched.is_some())
+        {
             *instances.entry(instance.role).or_insert(0) += 1;
         }
         let steps = self.steps.iter().map(|step| StepReport {
@@ -116,7 +133,11 @@ impl Cluster {
             state: step.state,
             started: step.started,
             ended: step.ended,
-            failure: step.failure.as_ref().map(|failure| format!("{} {}", failure.reason, failure.message).trim().to_owned()),
+            failure: step.failure.as_ref().map(|failure| {
+                format!("{} {}", failure.reason, failure.message)
+                    .trim()
+                    .to_owned()
+            }),
         });
         ClusterReport {
             id: self.id.clone(),
@@ -128,7 +149,11 @@ impl Cluster {
             ended: self.timeline.ended,
             instances,
             steps: steps.collect(),
-            tags: self.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+            tags: self
+                .tags
+                .iter()
+                .map(|tag| (tag.key.clone(), tag.value.clone()))
+                .collect(),
             usage: self.usage(now),
         }
     }
@@ -137,7 +162,12 @@ impl Cluster {
 impl Instance {
     fn paid(&self, now: Timestamp) -> SignedDuration {
         match self.launched {
-            Some(launched) => self.timeline.ended.unwrap_or(now).duration_since(launched).max(SignedDuration::ZERO),
+            Some(launched) => self
+                .timeline
+                .ended
+                .unwrap_or(now)
+                .duration_since(launched)
+                .max(SignedDuration::ZERO),
             None => SignedDuration::ZERO,
         }
     }
