@@ -13,6 +13,13 @@ pub mod error;
 pub mod locations;
 pub mod outcome;
 pub mod session;
+
+mod cast;
+mod metastore;
+mod script;
+mod syntax;
+mod text;
+mod types;
 mod value;
 
 pub use check::{Problem, check_script};

@@ -1,0 +1,4 @@
+//! Scripts before they are HiveQL: cut into statements ([`split`]) and filled with variables ([`variables`]).
+
+pub(crate) mod split;
+pub(crate) mod variables;

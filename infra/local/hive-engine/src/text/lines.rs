@@ -1,0 +1,165 @@
+//! Lines of a stream of bytes as Hadoop's line reader finds them: ended by LF, CR or CR LF; the last one may lack its end.
+
+use std::io::{self, Read};
+
+const CHUNK: usize = 256 * 1024;
+
+/// Reads lines one after the other with a buffer that grows only to the longest line.
+pub(crate) struct Lines<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// The unread part of the buffer.
+    start: usize,
+    end: usize,
+    /// Offset in the stream of `start`.
+    offset: u64,
+    is_at_end: bool,
+    /// A CR ended the last line: a LF that follows belongs to it.
+    skip_line_feed: bool,
+}
+
+impl<R: Read> Lines<R> {
+    /// Starts at the beginning of the stream, behind a byte-order mark.
+    pub(crate) fn new(source: R) -> io::Result<Self> {
+        let mut lines = Self {
+            source,
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            offset: 0,
+            is_at_end: false,
+            skip_line_feed: false,
+        };
+        while lines.end < 3 && !lines.is_at_end {
+            lines.fill()?;
+        }
+        if lines.buffer[..lines.end].starts_with(b"\xef\xbb\xbf") {
+            lines.start = 3;
+            lines.offset = 3;
+        }
+        Ok(lines)
+    }
+
+    /// The next line without its end, and the offset of its first byte; `None` at the end.
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<(u64, &[u8])>> {
+        if self.skip_line_feed {
+            self.skip_line_feed = false;
+            if self.start == self.end {
+                self.fill()?;
+            }
+            if self.start < self.end && self.buffer[self.start] == b'\n' {
+                self.start += 1;
+                self.offset += 1;
+            }
+        }
+        let mut searched = 0;
+        loop {
+            let unread = &self.buffer[self.start + searched..self.end];
+            if let Some(found) = memchr::memchr2(b'\n', b'\r', unread) {
+                let length = searched + found;
+                let line_start = self.start;
+                self.skip_line_feed = unread[found] == b'\r';
+                return Ok(Some(self.taken(line_start, length, 1)));
+            }
+            searched = self.end - self.start;
+            if self.is_at_end {
+                if searched == 0 {
+                    return Ok(None);
+                }
+                return Ok(Some(self.taken(self.start, searched, 0)));
+            }
+            self.fill()?;
+        }
+    }
+
+    fn taken(&mut self, from: usize, length: usize, end: usize) -> (u64, &[u8]) {
+        let offset = self.offset;
+        self.start = from + length + end;
+        self.offset += u64::try_from(length + end).unwrap_or(u64::MAX);
+        (offset, &self.buffer[from..from + length])
+    }
+
+    /// Reads more behind what is unread.
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        match self.source.read(&mut self.buffer[self.end..]) {
+            Ok(0) => self.is_at_end = true,
+            Ok(read) => self.end += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time, so that every line end falls between two reads.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else {
+                return Ok(0);
+            };
+            buffer[0] = *first;
+            self.0 = rest;
+            Ok(1)
+        }
+    }
+
+    fn lines(bytes: &[u8]) -> Vec<(u64, String)> {
+        let mut all = Vec::new();
+        let mut lines = Lines::new(Slow(bytes)).unwrap();
+        while let Some((offset, line)) = lines.next_line().unwrap() {
+            all.push((offset, String::from_utf8(line.to_vec()).unwrap()));
+        }
+        all
+    }
+
+    fn expect(bytes: &[u8], expected: &[(u64, &str)]) {
+        let expected: Vec<(u64, String)> = expected
+            .iter()
+            .map(|(offset, line)| (*offset, (*line).to_owned()))
+            .collect();
+        assert_eq!(lines(bytes), expected);
+    }
+
+    #[test]
+    fn an_empty_file_and_a_lone_mark_have_no_line() {
+        expect(b"", &[]);
+        expect(b"\xef\xbb\xbf", &[]);
+    }
+
+    #[test]
+    fn every_kind_of_line_end_ends_a_line() {
+        expect(b"a\nb\r\nc\rd", &[(0, "a"), (2, "b"), (5, "c"), (7, "d")]);
+    }
+
+    #[test]
+    fn blank_lines_are_lines() {
+        expect(b"\n\r\n\n", &[(0, ""), (1, ""), (3, "")]);
+    }
+
+    #[test]
+    fn the_byte_order_mark_is_no_part_of_the_first_line() {
+        expect(b"\xef\xbb\xbfid\n1\n", &[(3, "id"), (6, "1")]);
+    }
+
+    #[test]
+    fn a_line_may_be_longer_than_the_buffer() {
+        let long = "x".repeat(CHUNK * 3);
+        let mut lines = Lines::new(long.as_bytes()).unwrap();
+        assert_eq!(lines.next_line().unwrap().unwrap().1.len(), CHUNK * 3);
+        assert!(lines.next_line().unwrap().is_none());
+    }
+}
