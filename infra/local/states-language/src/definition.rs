@@ -127,11 +127,8 @@ impl Draft {
         }
         let timeout_seconds =
             fields.whole_number("TimeoutSeconds", 1..=LONGEST_TIMEOUT, &mut self.diagnostics);
-        let query_language = self.query_language(&mut fields);
-        if query_language.is_none() {
-            // Every state would repeat what has been said.
-            return None;
-        }
+        // If it is refused, every state would repeat what has been said.
+        self.query_language(&mut fields)?;
         let root = self.block(fields, None);
         let blocks: Vec<Block> = std::mem::take(&mut self.blocks)
             .into_iter()

@@ -22,6 +22,31 @@ pub struct Diagnostic {
     pub location: String,
 }
 
+impl Diagnostic {
+    /// The location as a JSON pointer: `/States/C/Choices/0/Next` for `/States/C/Choices[0]/Next`; the whole document for `/`
+    /// and for no location.
+    pub fn pointer(&self) -> String {
+        let parts = self
+            .location
+            .split('/')
+            .skip(1)
+            .filter(|part| !part.is_empty());
+        let mut pointer = String::new();
+        for part in parts {
+            let index = part
+                .strip_suffix(']')
+                .and_then(|part| part.rsplit_once('['));
+            let index = index.filter(|(_, index)| index.bytes().all(|byte| byte.is_ascii_digit()));
+            pointer.push('/');
+            match index {
+                Some((name, index)) => pointer.extend([&name.replace('~', "~0"), "/", index]),
+                None => pointer.push_str(&part.replace('~', "~0")),
+            }
+        }
+        pointer
+    }
+}
+
 /// Whether a definition can be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -212,7 +212,7 @@ impl EventDetails {
         }
     }
 
-    /// Leaves out inputs, outputs, parameters and causes, as GetExecutionHistory does without `includeExecutionData`.
+    /// Leaves out inputs, outputs, parameters and variables, as GetExecutionHistory does without `includeExecutionData`.
     pub fn without_execution_data(&self) -> Self {
         Self {
             input: None,

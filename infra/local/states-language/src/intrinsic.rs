@@ -28,6 +28,7 @@ enum Argument {
 
 macro_rules! functions {
     ($($name:ident $least:literal $most:literal,)*) => {
+        #[expect(clippy::upper_case_acronyms, reason = "they are spelled as the language spells them")]
         /// The functions, each with the least and the greatest number of its arguments.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         enum Function { $($name,)* }

@@ -200,3 +200,145 @@ fn select(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_driver::{Answer, Driver, failure, machine_of, output, run};
+
+    fn pass(fields: Value) -> Value {
+        let mut state = fields;
+        state["Type"] = json!("Pass");
+        machine_of(state)
+    }
+
+    #[test]
+    fn says_which_path_led_nowhere() {
+        let prefix =
+            "An error occurred while executing the state 'State' (entered at the event id #2). ";
+        for (fields, wanted) in [
+            (
+                json!({"InputPath": "$.no"}),
+                "Invalid path '$.no' : No results for path: $['no']",
+            ),
+            (
+                json!({"OutputPath": "$.no"}),
+                "Invalid path '$.no' : No results for path: $['no']",
+            ),
+            (
+                json!({"Parameters": {"a": {"b.$": "$.no"}}}),
+                "The JSONPath '$.no' specified for the field 'b.$' could not be found in the input '{\"x\":0}'",
+            ),
+            (
+                json!({"Assign": {"v.$": "$missing"}}),
+                "The JSONPath '$missing' specified for the field 'v.$' could not be found in the input '{\"x\":0}'",
+            ),
+        ] {
+            let execution = run(&pass(fields), json!({"x": 0}));
+            assert_eq!(
+                failure(&execution),
+                ("States.Runtime", format!("{prefix}{wanted}").as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn goes_through_all_its_fields_in_order() {
+        let definition = machine_of(
+            json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f",
+            "InputPath": "$.in", "Parameters": {"p.$": "$.x"}, "ResultSelector": {"r.$": "$.p"}, "ResultPath": "$.in.y",
+            "OutputPath": "$.in"}),
+        );
+        let execution = Driver::start(&definition, r#"{"in": {"x": 5}}"#, |start| {
+            Answer::Succeeds(start.arguments.clone())
+        })
+        .run();
+        assert_eq!(output(&execution), json!({"x": 5, "y": {"r": 5}}));
+    }
+
+    #[test]
+    fn reads_null_as_nothing() {
+        let input = json!({"x": 0});
+        assert_eq!(
+            output(&run(&pass(json!({"InputPath": null})), input.clone())),
+            json!({})
+        );
+        assert_eq!(
+            output(&run(&pass(json!({"OutputPath": null})), input.clone())),
+            json!({})
+        );
+        assert_eq!(
+            output(&run(
+                &pass(json!({"Result": 1, "ResultPath": null})),
+                input.clone()
+            )),
+            input
+        );
+    }
+
+    #[test]
+    fn reads_an_index_beyond_a_list_as_null_in_a_template() {
+        let definition = pass(json!({"Parameters": {"a.$": "$.l[5]"}}));
+        assert_eq!(
+            output(&run(&definition, json!({"l": [1]}))),
+            json!({"a": null})
+        );
+    }
+
+    #[test]
+    fn reads_variables_as_they_were_before_the_state_assigned_them() {
+        let definition = json!({"StartAt": "A", "States": {
+            "A": {"Type": "Pass", "Result": {"q": "why"}, "Assign": {"question.$": "$.q", "answer": 42}, "Next": "B"},
+            "B": {"Type": "Pass", "InputPath": "$answer", "ResultPath": "$.theAnswer", "OutputPath": "$answer",
+                  "Assign": {"answer": "omitted"}, "Next": "C"},
+            "C": {"Type": "Pass", "Parameters": {"answer.$": "$answer", "question.$": "$question", "input.$": "$"}, "End": true},
+        }});
+        let execution = run(&definition, json!({}));
+        assert_eq!(
+            output(&execution),
+            json!({"answer": "omitted", "question": "why", "input": 42})
+        );
+        let assigned = execution.history()[2]
+            .details
+            .assigned_variables
+            .clone()
+            .expect("it assigns");
+        assert_eq!(
+            Value::Object(assigned),
+            json!({"question": "\"why\"", "answer": "42"})
+        );
+    }
+
+    #[test]
+    fn shows_the_context_object() {
+        let context = output(&run(&pass(json!({"InputPath": "$$"})), json!({"x": 0})));
+        assert_eq!(
+            context,
+            json!({
+                "Execution": {
+                    "Id": "arn:aws:states:us-east-1:000000000000:execution:machine:name", "Input": {"x": 0},
+                    "StartTime": "1970-01-01T00:00:00.000Z", "Name": "name",
+                    "RoleArn": "arn:aws:iam::000000000000:role/states", "RedriveCount": 0,
+                },
+                "StateMachine": {"Id": "arn:aws:states:us-east-1:000000000000:stateMachine:machine", "Name": "machine"},
+                "State": {"Name": "State", "EnteredTime": "1970-01-01T00:00:00.000Z"},
+            })
+        );
+    }
+
+    #[test]
+    fn shows_its_token_to_a_task_that_waits_for_it() {
+        let definition = machine_of(
+            json!({"Type": "Task", "Resource": "arn:aws:states:::sns:publish.waitForTaskToken",
+            "Parameters": {"Message.$": "$$.Task.Token"}}),
+        );
+        let execution = Driver::start(&definition, "{}", |start| {
+            assert_eq!(start.arguments["Message"].as_str(), start.token.as_deref());
+            assert!(start.token.is_some());
+            Answer::Succeeds(json!("signed"))
+        })
+        .run();
+        assert_eq!(output(&execution), json!("signed"));
+    }
+}

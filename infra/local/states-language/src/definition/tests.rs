@@ -397,6 +397,18 @@ fn serialises_a_diagnostic_as_aws_does() {
 }
 
 #[test]
+fn points_into_the_document() {
+    let definition = json!({"StartAt": "C", "States": {
+        "C": {"Type": "Choice", "Choices": [{"Variable": "$", "IsNull": true, "Next": "X"}], "Default": "E"}, "E": {"Type": "Succeed"},
+    }});
+    let found = diagnose(&definition.to_string());
+    assert_eq!(found[0].location, "/States/C/Choices[0]/Next");
+    assert_eq!(found[0].pointer(), "/States/C/Choices/0/Next");
+    assert_eq!(definition.pointer(&found[0].pointer()), Some(&json!("X")));
+    assert_eq!(diagnose("{}")[0].pointer(), "");
+}
+
+#[test]
 fn lets_validators_walk_the_whole_machine() {
     let machine = StateMachine::parse(
         &json!({"StartAt": "M", "TimeoutSeconds": 60, "Comment": "nightly", "States": {

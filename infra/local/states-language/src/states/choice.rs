@@ -210,3 +210,89 @@ fn read_test(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<R
         operand,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_driver::{chain, failure, output, run};
+
+    fn choose(mut choice: Value, input: Value) -> crate::Execution {
+        choice["Type"] = json!("Choice");
+        let definition = json!({"StartAt": "C", "States": {
+            "C": choice,
+            "Yes": {"Type": "Pass", "Parameters": {"way": "yes", "why.$": "$why"}, "End": true},
+            "No": {"Type": "Pass", "Parameters": {"way": "no", "why.$": "$why"}, "End": true},
+        }});
+        run(&definition, input)
+    }
+
+    #[test]
+    fn fails_when_no_rule_holds_and_there_is_no_default() {
+        let choice = json!({"Choices": [{"Variable": "$.a", "IsNull": true, "Next": "Yes"}, {"Variable": "$.a", "IsString": true, "Next": "No"}]});
+        assert_eq!(
+            failure(&choose(choice, json!({"a": 1}))),
+            (
+                "States.Runtime",
+                "An error occurred while executing the state 'C' (entered at the event id #2). Failed to transition out of the \
+                 state. The state does not point to a next state."
+            )
+        );
+    }
+
+    #[test]
+    fn fails_when_a_variable_is_not_there() {
+        let choice = json!({"Choices": [{"Variable": "$.a", "StringEquals": "x", "Next": "Yes"}], "Default": "No"});
+        let execution = choose(choice, json!({}));
+        assert_eq!(
+            failure(&execution),
+            (
+                "States.Runtime",
+                "An error occurred while executing the state 'C' (entered at the event id #2). Invalid path '$.a': The choice \
+                 state's condition path references an invalid value."
+            )
+        );
+        assert_eq!(
+            chain(&execution)[1..],
+            ["2 <- 0 ChoiceStateEntered", "3 <- 2 ExecutionFailed"]
+        );
+    }
+
+    #[test]
+    fn takes_the_first_rule_that_holds_and_assigns_what_belongs_to_it() {
+        let choice = json!({
+            "Choices": [
+                {"Variable": "$.n", "IsPresent": false, "Assign": {"why": "missing"}, "Next": "No"},
+                {"And": [{"Variable": "$.n", "NumericGreaterThan": 1}, {"Not": {"Variable": "$.n", "NumericEqualsPath": "$.limit"}}],
+                 "Assign": {"why.$": "$.n"}, "Next": "Yes"},
+            ],
+            "Assign": {"why": "default"}, "Default": "No",
+        });
+        let way = |input: Value| output(&choose(choice.clone(), input));
+        assert_eq!(way(json!({})), json!({"way": "no", "why": "missing"}));
+        assert_eq!(
+            way(json!({"n": 2, "limit": 5})),
+            json!({"way": "yes", "why": 2})
+        );
+        assert_eq!(
+            way(json!({"n": 5, "limit": 5})),
+            json!({"way": "no", "why": "default"})
+        );
+        assert_eq!(
+            way(json!({"n": "2"})),
+            json!({"way": "no", "why": "default"})
+        );
+    }
+
+    #[test]
+    fn does_not_look_at_what_no_longer_matters() {
+        let choice = json!({"Choices": [
+            {"Or": [{"Variable": "$.a", "IsPresent": true}, {"Variable": "$.missing", "IsNull": true}], "Assign": {"why": 1}, "Next": "Yes"},
+        ], "Default": "No"});
+        assert_eq!(output(&choose(choice, json!({"a": null})))["way"], "yes");
+        let choice = json!({"Choices": [
+            {"And": [{"Variable": "$.a", "IsPresent": true}, {"Variable": "$.a", "StringEquals": "x"}], "Next": "Yes"},
+        ], "Default": "No", "Assign": {"why": 1}});
+        assert_eq!(output(&choose(choice, json!({})))["way"], "no");
+    }
+}

@@ -85,3 +85,73 @@ impl Fail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::Status;
+    use crate::test_driver::{chain, failure, machine_of, run};
+
+    fn fails(fields: Value, input: Value) -> (String, String) {
+        let mut state = fields;
+        state["Type"] = json!("Fail");
+        let execution = run(&machine_of(state), input);
+        let (error, cause) = failure(&execution);
+        (error.to_owned(), cause.to_owned())
+    }
+
+    #[test]
+    fn fails_for_itself_when_a_path_leads_nowhere_or_to_no_text() {
+        let (error, cause) = fails(
+            json!({"Error": "E", "CausePath": "$.missing"}),
+            json!({"a": 1}),
+        );
+        assert_eq!(error, "States.Runtime");
+        assert_eq!(
+            cause,
+            "An error occurred while executing the state 'State' (entered at the event id #2). The JSONPath '$.missing' \
+             specified for the field 'CausePath' could not be found in the input '{\"a\":1}'"
+        );
+        assert_eq!(
+            fails(json!({"ErrorPath": "$.a"}), json!({"a": 1})).0,
+            "States.Runtime"
+        );
+    }
+
+    #[test]
+    fn says_what_it_is_given_or_computes() {
+        let words = ("E".to_owned(), "because of country".to_owned());
+        assert_eq!(
+            fails(
+                json!({"Error": "E", "Cause": "because of country"}),
+                json!({})
+            ),
+            words
+        );
+        let computed =
+            json!({"ErrorPath": "$.e", "CausePath": "States.Format('because of {}', $.table)"});
+        assert_eq!(
+            fails(computed, json!({"e": "E", "table": "country"})),
+            words
+        );
+    }
+
+    #[test]
+    fn may_say_nothing_at_all() {
+        let execution = run(&machine_of(json!({"Type": "Fail"})), json!({}));
+        assert_eq!(
+            execution.status(),
+            &Status::Failed {
+                error: None,
+                cause: None
+            }
+        );
+        assert_eq!(
+            chain(&execution)[1..],
+            ["2 <- 0 FailStateEntered", "3 <- 2 ExecutionFailed"]
+        );
+        let last = serde_json::to_value(execution.history().last()).expect("serialises");
+        assert_eq!(last["executionFailedEventDetails"], json!({}));
+    }
+}

@@ -127,7 +127,10 @@ impl Map {
         };
         let started = execution.last_event(thread);
         for _ in 0..at_once.min(length as u64) {
-            self.start_next(execution, thread, state, started)?;
+            if let Err(failure) = self.start_next(execution, thread, state, started) {
+                execution.abort_branches(thread);
+                return Err(failure);
+            }
         }
         Ok(())
     }
@@ -352,3 +355,6 @@ fn read_processor_config(processor: &mut Fields<'_>, diagnostics: &mut Diagnosti
     }
     config.finish(diagnostics);
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,3 +51,45 @@ fn has_dollar_field(value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::test_driver::{chain, machine_of, output, run};
+
+    #[test]
+    fn takes_a_result_as_it_is_even_if_it_looks_like_a_path() {
+        let definition = machine_of(json!({"Type": "Pass", "Result": {"a.$": "$.b", "c": "$$"}}));
+        assert_eq!(
+            output(&run(&definition, json!({}))),
+            json!({"a.$": "$.b", "c": "$$"})
+        );
+    }
+
+    #[test]
+    fn hands_on_its_parameters_or_its_input() {
+        let input = json!({"users": [{"id": 1, "status": 0}, {"id": 2, "status": 1}]});
+        let definition = machine_of(
+            json!({"Type": "Pass", "Parameters": {"idle.$": "$.users[?(@.status == 0)]", "list": [{"n.$": "$.users.length()"}]}}),
+        );
+        let execution = run(&definition, input.clone());
+        assert_eq!(
+            output(&execution),
+            json!({"idle": [{"id": 1, "status": 0}], "list": [{"n": 2}]})
+        );
+        assert_eq!(
+            chain(&execution),
+            [
+                "1 <- 0 ExecutionStarted",
+                "2 <- 0 PassStateEntered",
+                "3 <- 2 PassStateExited",
+                "4 <- 3 ExecutionSucceeded"
+            ]
+        );
+        assert_eq!(
+            output(&run(&machine_of(json!({"Type": "Pass"})), input.clone())),
+            input
+        );
+    }
+}

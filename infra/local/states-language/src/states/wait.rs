@@ -107,3 +107,102 @@ pub(crate) fn over(
     let input = execution.effective_input(thread, state)?;
     execution.finish(thread, state, input)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_driver::{failure, machine_of, output, run};
+
+    fn wait(fields: Value) -> Value {
+        let mut state = fields;
+        state["Type"] = json!("Wait");
+        machine_of(state)
+    }
+
+    /// After how many seconds the execution ended.
+    fn waits(fields: Value, input: Value) -> i64 {
+        let execution = run(&wait(fields), input.clone());
+        assert_eq!(output(&execution), input);
+        execution.ended_at().expect("it has ended").as_second()
+    }
+
+    fn cause(fields: Value, input: Value) -> String {
+        let execution = run(&wait(fields), input);
+        let (error, cause) = failure(&execution);
+        assert_eq!(error, "States.Runtime");
+        let prefix =
+            "An error occurred while executing the state 'State' (entered at the event id #2). ";
+        cause.strip_prefix(prefix).expect("the prefix").to_owned()
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_the_seconds_at_a_path() {
+        let at = |seconds: Value| {
+            cause(
+                json!({"SecondsPath": "$.in.s"}),
+                json!({"in": {"s": seconds}}),
+            )
+        };
+        assert_eq!(
+            at(json!(-1)),
+            "The SecondsPath parameter references a negative value: $.in.s == -1"
+        );
+        assert_eq!(
+            at(json!(1.5)),
+            "The SecondsPath parameter cannot be parsed as a long value: $.in.s == 1.5"
+        );
+        assert_eq!(
+            at(json!(2_147_483_648_i64)),
+            "Wait state delay is too long."
+        );
+        assert_eq!(
+            cause(json!({"SecondsPath": "$.s"}), json!({})),
+            "The SecondsPath parameter does not reference an input value: $.s"
+        );
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_the_time_at_a_path() {
+        assert_eq!(
+            cause(json!({"TimestampPath": "$.t"}), json!({"t": "soon"})),
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: $.t == soon"
+        );
+        assert_eq!(
+            cause(
+                json!({"TimestampPath": "$.t"}),
+                json!({"t": "2094-12-10T00:00:00Z"})
+            ),
+            "Wait state delay is too long."
+        );
+    }
+
+    #[test]
+    fn waits_for_seconds_and_until_times() {
+        assert_eq!(waits(json!({"Seconds": 60}), json!({})), 60);
+        assert_eq!(waits(json!({"SecondsPath": "$.s"}), json!({"s": 7})), 7);
+        assert_eq!(
+            waits(json!({"Timestamp": "1970-01-01T00:01:00Z"}), json!({})),
+            60
+        );
+        assert_eq!(
+            waits(
+                json!({"TimestampPath": "$.t"}),
+                json!({"t": "1970-01-01T01:00:05+01:00"})
+            ),
+            5
+        );
+    }
+
+    #[test]
+    fn does_not_wait_for_what_has_passed() {
+        assert_eq!(waits(json!({"Seconds": 0}), json!({})), 0);
+        assert_eq!(
+            waits(
+                json!({"Timestamp": "1969-12-31T23:59:59.123456789Z"}),
+                json!({})
+            ),
+            0
+        );
+    }
+}
