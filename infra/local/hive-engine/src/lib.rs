@@ -16,6 +16,7 @@ pub mod session;
 
 mod cast;
 mod metastore;
+mod orc;
 mod script;
 mod syntax;
 mod text;

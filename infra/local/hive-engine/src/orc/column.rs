@@ -1,0 +1,374 @@
+//! One column of a stripe that is being written: its values, its children, its statistics. Called by the writer.
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimestampMicrosecondType,
+};
+
+use super::integers::Integers;
+use super::protobuf::{Message, varint};
+use super::runs::{Bits, encode_bytes};
+use super::statistics::{Range, Statistics};
+use super::strings::{TextStreams, Texts};
+use crate::types::HiveType;
+
+/// Kinds of streams.
+const PRESENT: u64 = 0;
+const DATA: u64 = 1;
+const LENGTH: u64 = 2;
+const DICTIONARY_DATA: u64 = 3;
+const SECONDARY: u64 = 5;
+/// Kinds of encodings.
+const DIRECT: u64 = 0;
+const DIRECT_V2: u64 = 2;
+const DICTIONARY_V2: u64 = 3;
+
+/// 2015-01-01, from which ORC counts timestamps, in seconds since 1970.
+const TIMESTAMP_BASE: i64 = 1_420_070_400;
+
+/// A column and its children.
+pub(super) struct ColumnWriter {
+    kind: HiveType,
+    present: Bits,
+    values: Values,
+    children: Vec<ColumnWriter>,
+    statistics: Statistics,
+}
+
+/// Encoded values of the stripe so far.
+enum Values {
+    Bits(Bits),
+    Bytes(Vec<u8>),
+    Integers(Integers),
+    Raw(Vec<u8>),
+    Texts(Texts),
+    /// Bytes and their lengths.
+    Binary(Vec<u8>, Integers),
+    /// Mantissas and scales; seconds and nanoseconds.
+    Pair(Vec<u8>, Integers),
+    Timestamps(Integers, Integers),
+    /// A list's or map's lengths.
+    Lengths(Integers),
+    None,
+}
+
+/// A stream: kind, column number, bytes.
+pub(super) type Stream = (u64, u64, Vec<u8>);
+
+impl ColumnWriter {
+    pub(super) fn new(kind: &HiveType) -> Self {
+        let (values, range) = match kind {
+            HiveType::Boolean => (Values::Bits(Bits::default()), Range::Boolean(0)),
+            HiveType::TinyInt => (Values::Bytes(Vec::new()), Range::Integer(None, Some(0))),
+            HiveType::SmallInt | HiveType::Int | HiveType::BigInt => (
+                Values::Integers(Integers::signed()),
+                Range::Integer(None, Some(0)),
+            ),
+            HiveType::Float | HiveType::Double => {
+                (Values::Raw(Vec::new()), Range::Double(None, 0.0))
+            }
+            HiveType::Decimal(_, scale) => (
+                Values::Pair(Vec::new(), Integers::signed()),
+                Range::Decimal(None, Some(0), *scale),
+            ),
+            HiveType::String | HiveType::Varchar(_) | HiveType::Char(_) => {
+                (Values::Texts(Texts::default()), Range::Text(None, false, 0))
+            }
+            HiveType::Binary => (
+                Values::Binary(Vec::new(), Integers::unsigned()),
+                Range::Binary(0),
+            ),
+            HiveType::Date => (Values::Integers(Integers::signed()), Range::Date(None)),
+            HiveType::Timestamp => (
+                Values::Timestamps(Integers::signed(), Integers::unsigned()),
+                Range::Timestamp(None),
+            ),
+            HiveType::Array(_) | HiveType::Map(_, _) => (
+                Values::Lengths(Integers::unsigned()),
+                Range::Collection(None, 0),
+            ),
+            HiveType::Struct(_) => (Values::None, Range::None),
+        };
+        let children = match kind {
+            HiveType::Array(item) => vec![Self::new(item)],
+            HiveType::Map(key, value) => vec![Self::new(key), Self::new(value)],
+            HiveType::Struct(fields) => fields.iter().map(|(_, kind)| Self::new(kind)).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            kind: kind.clone(),
+            present: Bits::default(),
+            values,
+            children,
+            statistics: Statistics::new(range),
+        }
+    }
+
+    /// Appends an array, which has the Arrow type of this column.
+    pub(super) fn append(&mut self, array: &ArrayRef) {
+        for row in 0..array.len() {
+            self.present.push(!array.is_null(row));
+        }
+        let nulls = array.null_count();
+        self.statistics.has_null |= nulls > 0;
+        self.statistics.values += (array.len() - nulls) as u64;
+        let statistics = &mut self.statistics;
+        macro_rules! each {
+            ($array:expr, $body:expr) => {
+                for value in $array.iter().flatten() {
+                    $body(value);
+                }
+            };
+        }
+        match (&mut self.values, &self.kind) {
+            (Values::Bits(bits), _) => each!(array.as_boolean(), |value: bool| {
+                bits.push(value);
+                statistics.integer(i64::from(value));
+            }),
+            (Values::Bytes(bytes), _) => each!(array.as_primitive::<Int8Type>(), |value: i8| {
+                bytes.push(value.cast_unsigned());
+                statistics.integer(i64::from(value));
+            }),
+            (Values::Integers(integers), kind) => {
+                let mut push = |value: i64| {
+                    integers.push(value);
+                    statistics.integer(value);
+                };
+                match kind {
+                    HiveType::SmallInt => {
+                        each!(array.as_primitive::<Int16Type>(), |value: i16| push(
+                            i64::from(value)
+                        ))
+                    }
+                    HiveType::Int => each!(array.as_primitive::<Int32Type>(), |value: i32| push(
+                        i64::from(value)
+                    )),
+                    HiveType::Date => each!(array.as_primitive::<Date32Type>(), |value: i32| push(
+                        i64::from(value)
+                    )),
+                    _ => each!(array.as_primitive::<Int64Type>(), &mut push),
+                }
+            }
+            (Values::Raw(bytes), HiveType::Float) => {
+                each!(array.as_primitive::<Float32Type>(), |value: f32| {
+                    bytes.extend_from_slice(&value.to_le_bytes());
+                    statistics.double(f64::from(value));
+                })
+            }
+            (Values::Raw(bytes), _) => each!(array.as_primitive::<Float64Type>(), |value: f64| {
+                bytes.extend_from_slice(&value.to_le_bytes());
+                statistics.double(value);
+            }),
+            (Values::Texts(texts), kind) => {
+                let width = if let HiveType::Char(width) = kind {
+                    *width as usize
+                } else {
+                    0
+                };
+                each!(array.as_string::<i32>(), |value: &str| {
+                    statistics.text(value.as_bytes());
+                    // CHAR is stored with the spaces that it is declared to have.
+                    if value.chars().count() < width {
+                        texts.push(format!("{value:width$}").as_bytes());
+                    } else {
+                        texts.push(value.as_bytes());
+                    }
+                });
+            }
+            (Values::Binary(bytes, lengths), _) => {
+                each!(array.as_binary::<i32>(), |value: &[u8]| {
+                    let length = i64::try_from(value.len()).unwrap_or(i64::MAX);
+                    bytes.extend_from_slice(value);
+                    lengths.push(length);
+                    statistics.integer(length);
+                })
+            }
+            (Values::Pair(mantissas, scales), HiveType::Decimal(_, scale)) => {
+                each!(array.as_primitive::<Decimal128Type>(), |value: i128| {
+                    wide_varint(mantissas, value);
+                    scales.push(i64::from(*scale));
+                    statistics.decimal(value);
+                });
+            }
+            (Values::Timestamps(seconds, nanos), _) => {
+                each!(
+                    array.as_primitive::<TimestampMicrosecondType>(),
+                    |value: i64| {
+                        let (second, nano) = (
+                            value.div_euclid(1_000_000),
+                            value.rem_euclid(1_000_000) * 1000,
+                        );
+                        // Java's first writer rounded towards 1970, and readers undo that where a fraction shows it. The format
+                        // has no way to write a fraction in the last second before 1970: it is read as the second after.
+                        let stored = second + i64::from(second < 0 && nano > 999_999);
+                        seconds.push(stored - TIMESTAMP_BASE);
+                        nanos.push(packed_nanos(nano));
+                        statistics.integer(value);
+                    }
+                );
+            }
+            (Values::Lengths(lengths), HiveType::Array(_)) => {
+                let list = array.as_list::<i32>();
+                for row in (0..list.len()).filter(|row| !list.is_null(*row)) {
+                    let items = list.value(row);
+                    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+                    lengths.push(length);
+                    statistics.integer(length);
+                    self.children[0].append(&items);
+                }
+            }
+            (Values::Lengths(lengths), _) => {
+                let map = array.as_map();
+                for row in (0..map.len()).filter(|row| !map.is_null(*row)) {
+                    let entries = map.value(row);
+                    let length = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+                    lengths.push(length);
+                    statistics.integer(length);
+                    for (child, column) in self.children.iter_mut().zip(entries.columns()) {
+                        child.append(column);
+                    }
+                }
+            }
+            (Values::None | Values::Pair(..), _) => {
+                if let Some(fields) = array.as_struct_opt() {
+                    let present: Option<Vec<u32>> = (nulls > 0).then(|| {
+                        (0..array.len())
+                            .filter(|row| !array.is_null(*row))
+                            .filter_map(|row| u32::try_from(row).ok())
+                            .collect()
+                    });
+                    for (child, column) in self.children.iter_mut().zip(fields.columns()) {
+                        match &present {
+                            None => child.append(column),
+                            // A NULL struct's fields are not stored.
+                            Some(rows) => rows
+                                .iter()
+                                .for_each(|row| child.append(&column.slice(*row as usize, 1))),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes held, about.
+    pub(super) fn size(&self) -> usize {
+        let own = match &self.values {
+            Values::Bits(bits) => bits.size(),
+            Values::Bytes(bytes) | Values::Raw(bytes) => bytes.len(),
+            Values::Integers(integers) | Values::Lengths(integers) => integers.size(),
+            Values::Texts(texts) => texts.size(),
+            Values::Binary(bytes, integers) | Values::Pair(bytes, integers) => {
+                bytes.len() + integers.size()
+            }
+            Values::Timestamps(seconds, nanos) => seconds.size() + nanos.size(),
+            Values::None => 0,
+        };
+        own + self.present.size() + self.children.iter().map(Self::size).sum::<usize>()
+    }
+
+    /// Ends the stripe: streams, encodings and statistics of this column and its children, numbered from `number` on.
+    pub(super) fn finish(
+        &mut self,
+        number: &mut u64,
+        streams: &mut Vec<Stream>,
+        encodings: &mut Vec<Message>,
+        statistics: &mut Vec<Statistics>,
+    ) {
+        let column = *number;
+        *number += 1;
+        if self.present.all_set() {
+            self.present = Bits::default();
+        } else {
+            streams.push((PRESENT, column, self.present.take()));
+        }
+        let mut encoding = Message::default();
+        let mut kind = DIRECT_V2;
+        match &mut self.values {
+            Values::Bits(bits) => {
+                kind = DIRECT;
+                streams.push((DATA, column, bits.take()));
+            }
+            Values::Bytes(bytes) => {
+                kind = DIRECT;
+                let mut encoded = Vec::new();
+                encode_bytes(&std::mem::take(bytes), &mut encoded);
+                streams.push((DATA, column, encoded));
+            }
+            Values::Integers(integers) => streams.push((DATA, column, integers.take())),
+            Values::Raw(bytes) => {
+                kind = DIRECT;
+                streams.push((DATA, column, std::mem::take(bytes)));
+            }
+            Values::Texts(texts) => match texts.take() {
+                TextStreams::Direct { data, lengths } => {
+                    streams.push((DATA, column, data));
+                    streams.push((LENGTH, column, lengths));
+                }
+                TextStreams::Dictionary {
+                    keys,
+                    entries,
+                    lengths,
+                    size,
+                } => {
+                    streams.push((DATA, column, keys));
+                    streams.push((LENGTH, column, lengths));
+                    streams.push((DICTIONARY_DATA, column, entries));
+                    kind = DICTIONARY_V2;
+                    encoding.number(1, kind).number(2, size as u64);
+                }
+            },
+            Values::Binary(bytes, lengths) => {
+                streams.push((DATA, column, std::mem::take(bytes)));
+                streams.push((LENGTH, column, lengths.take()));
+            }
+            Values::Pair(bytes, scales) => {
+                streams.push((DATA, column, std::mem::take(bytes)));
+                streams.push((SECONDARY, column, scales.take()));
+            }
+            Values::Timestamps(seconds, nanos) => {
+                streams.push((DATA, column, seconds.take()));
+                streams.push((SECONDARY, column, nanos.take()));
+            }
+            Values::Lengths(lengths) => streams.push((LENGTH, column, lengths.take())),
+            Values::None => kind = DIRECT,
+        }
+        if kind != DICTIONARY_V2 {
+            encoding.number(1, kind);
+        }
+        encodings.push(encoding);
+        let fresh = Self::new(&self.kind).statistics;
+        statistics.push(std::mem::replace(&mut self.statistics, fresh));
+        for child in &mut self.children {
+            child.finish(number, streams, encodings, statistics);
+        }
+    }
+}
+
+/// Zigzag and seven bits per byte for 128 bits.
+fn wide_varint(bytes: &mut Vec<u8>, value: i128) {
+    let mut rest = ((value << 1) ^ (value >> 127)).cast_unsigned();
+    while rest > u128::from(u64::MAX) {
+        bytes.push(rest.to_le_bytes()[0] | 0x80);
+        rest >>= 7;
+    }
+    varint(bytes, u64::try_from(rest).unwrap_or(u64::MAX));
+}
+
+/// Nanoseconds with their zeros at the end counted in three bits.
+fn packed_nanos(nanos: i64) -> i64 {
+    if nanos == 0 {
+        return 0;
+    }
+    let (mut digits, mut zeros) = (nanos, 0);
+    while digits % 10 == 0 && zeros < 8 {
+        digits /= 10;
+        zeros += 1;
+    }
+    if zeros < 2 {
+        nanos << 3
+    } else {
+        digits << 3 | (zeros - 1)
+    }
+}

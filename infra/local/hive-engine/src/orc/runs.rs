@@ -1,0 +1,110 @@
+//! Byte runs and bits: ORC's encodings of TINYINT, BOOLEAN and of which values are present.
+
+const LONGEST_RUN: usize = 130;
+const MOST_LITERALS: usize = 128;
+
+/// Encodes bytes as runs of equal bytes and as literals.
+pub(super) fn encode_bytes(bytes: &[u8], output: &mut Vec<u8>) {
+    let mut at = 0;
+    let mut literals = 0;
+    while at < bytes.len() {
+        let run = bytes[at..]
+            .iter()
+            .take(LONGEST_RUN)
+            .take_while(|byte| **byte == bytes[at])
+            .count();
+        if run >= 3 {
+            push_literals(&bytes[literals..at], output);
+            output.push(u8::try_from(run - 3).unwrap_or(0));
+            output.push(bytes[at]);
+            at += run;
+            literals = at;
+        } else {
+            at += run;
+        }
+    }
+    push_literals(&bytes[literals..], output);
+}
+
+fn push_literals(literals: &[u8], output: &mut Vec<u8>) {
+    for chunk in literals.chunks(MOST_LITERALS) {
+        output.push((256 - chunk.len()).to_le_bytes()[0]);
+        output.extend_from_slice(chunk);
+    }
+}
+
+/// Bits, the first in the highest place of its byte.
+#[derive(Debug, Default)]
+pub(super) struct Bits {
+    bytes: Vec<u8>,
+    count: usize,
+    set: usize,
+}
+
+impl Bits {
+    pub(super) fn push(&mut self, bit: bool) {
+        if self.count.is_multiple_of(8) {
+            self.bytes.push(0);
+        }
+        if bit && let Some(last) = self.bytes.last_mut() {
+            *last |= 0x80 >> (self.count % 8);
+            self.set += 1;
+        }
+        self.count += 1;
+    }
+
+    /// How many bits are set.
+    pub(super) fn set(&self) -> usize {
+        self.set
+    }
+
+    pub(super) fn all_set(&self) -> bool {
+        self.set == self.count
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The encoded bits; empties.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let mut output = Vec::new();
+        encode_bytes(&self.bytes, &mut output);
+        *self = Self::default();
+        output
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(bytes: &[u8]) -> Vec<u8> {
+        let mut output = Vec::new();
+        encode_bytes(bytes, &mut output);
+        output
+    }
+
+    #[test]
+    fn nothing_encodes_to_nothing() {
+        assert!(encoded(&[]).is_empty());
+    }
+
+    #[test]
+    fn runs_and_literals_are_told_apart() {
+        assert_eq!(encoded(&[0; 100]), [97, 0]);
+        assert_eq!(encoded(&[0x44, 0x45]), [0xfe, 0x44, 0x45]);
+        assert_eq!(encoded(&[1, 1, 2, 2, 2, 3]), [0xfe, 1, 1, 0, 2, 0xff, 3]);
+        assert_eq!(encoded(&[7; 131]), [127, 7, 0xff, 7]);
+    }
+
+    #[test]
+    fn bits_fill_bytes_from_the_top() {
+        let mut bits = Bits::default();
+        [true, false, false, false, false, false, false, false, true]
+            .into_iter()
+            .for_each(|bit| bits.push(bit));
+        assert!(!bits.all_set());
+        assert_eq!(bits.take(), [0xfe, 0x80, 0x80]);
+    }
+}
