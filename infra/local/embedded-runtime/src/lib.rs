@@ -4,7 +4,7 @@
 //! * [`project`]: the files of a project. [`template`]: the SAM template, resolved. [`problem`]: what is wrong, and where.
 //! * [`runtime`]: starting, running the master, shutting down. [`provision`]: from the resolved template to the services.
 //! * [`bootstrap`]: building the functions' program. [`invoker`]: running functions, as processes or in this one.
-//! * [`landing`]: which file is for which table. `upload`: what gets into the bucket.
+//! * [`steps`]: what clusters run. [`landing`]: which file is for which table. `upload`: what gets into the bucket.
 //! * [`journal`]: waiting for executions. [`report`]: the account of a run. [`root`]: the folder between commands.
 
 pub mod bootstrap;
@@ -13,13 +13,13 @@ mod interception;
 pub mod invoker;
 pub mod journal;
 pub mod landing;
-mod no_steps;
 pub mod problem;
 pub mod project;
 pub mod provision;
 pub mod report;
 pub mod root;
 pub mod runtime;
+pub mod steps;
 pub mod template;
 mod upload;
 
