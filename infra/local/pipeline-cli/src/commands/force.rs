@@ -1,5 +1,6 @@
-//! `run --fail NAME`: makes the state or the EMR step of that name fail, so that one can see what a failed run does. It
-//! listens to the histories to know which call belongs to which state, and answers that call with an error.
+//! `run --fail NAME`: makes the state or the EMR step of that name fail, so that one can see what a failed run does. A step
+//! is failed by its cluster. For a state this listens to the histories, to know which call belongs to it, and answers that
+//! call with an error.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::anyhow;
 use async_trait::async_trait;
 use aws_services::{Call, Interceptor, Observer, Occurrence, ServiceError, Verdict};
-use embedded_runtime::Project;
+use embedded_runtime::{Project, Runtime};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -17,9 +18,18 @@ use super::Complaint;
 use crate::display::live::Recorder;
 use crate::validate::files;
 
+/// What is to fail.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    /// A task state, in whichever machine.
+    State(String),
+    /// A step, as its name begins: action, kind and table.
+    Step(String),
+}
+
 /// The forced failure of one run.
 pub(crate) struct ForcedFailure {
-    wanted: String,
+    wanted: Wanted,
     recorder: Arc<Recorder>,
     /// Resources of tasks that the wanted state has scheduled and that have not been called yet.
     scheduled: Mutex<Vec<String>>,
@@ -50,8 +60,13 @@ impl ForcedFailure {
                     .map(|action| format!("{action} {} {}", table.kind, table.name))
             })
             .collect();
-        let is_step = steps.iter().any(|step| names_step(wanted, step));
-        if !is_step && !states.contains(&wanted) {
+        let step = steps.iter().find(|step| names_step(wanted, step));
+        let target = match step {
+            Some(step) => Some(Wanted::Step(step.clone())),
+            None if states.contains(&wanted) => Some(Wanted::State(wanted.to_owned())),
+            None => None,
+        };
+        let Some(target) = target else {
             let tables: Vec<String> = project
                 .tables()
                 .into_iter()
@@ -66,25 +81,39 @@ impl ForcedFailure {
                     states.first().copied().unwrap_or("STATE"),
                 ),
             ));
-        }
+        };
         Ok(Arc::new(Self {
-            wanted: wanted.to_owned(),
+            wanted: target,
             recorder,
             scheduled: Mutex::default(),
             hits: AtomicUsize::new(0),
         }))
     }
 
-    /// What to say if the name never came up.
-    pub(crate) fn missed(&self) -> Option<String> {
-        let missed = self.hits.load(Ordering::Relaxed) == 0;
-        missed.then(|| format!("--fail {}: the run never came to it.", self.wanted))
+    /// Tells the clusters of a runtime which step they are to fail.
+    pub(crate) fn arm(&self, runtime: &Runtime) {
+        if let Wanted::Step(step) = &self.wanted {
+            // The space keeps `country` apart from `country_region`.
+            let (name, message) = (
+                format!("{step} "),
+                format!("{step} was made to fail with --fail"),
+            );
+            runtime
+                .services()
+                .emr
+                .plan_faults(|faults| faults.fail_step(&name, &message));
+        }
     }
 
-    fn hit(&self) -> Verdict {
+    /// What to say if the name never came up.
+    pub(crate) fn missed(&self) -> Option<String> {
+        let (Wanted::State(name) | Wanted::Step(name)) = &self.wanted;
+        let missed = self.hits.load(Ordering::Relaxed) == 0;
+        missed.then(|| format!("--fail: the run never came to `{name}`."))
+    }
+
+    fn hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
-        let message = format!("{} was made to fail with --fail", self.wanted);
-        Verdict::Fail(ServiceError::new("ForcedFailure", message))
     }
 
     fn note(&self, execution_arn: &str, event: &Value) {
@@ -100,7 +129,8 @@ impl ForcedFailure {
             let execution = view
                 .index_of(execution_arn)
                 .map(|index| &view.executions[index]);
-            execution.and_then(|execution| execution.state_at(id)) == Some(self.wanted.as_str())
+            let state = execution.and_then(|execution| execution.state_at(id));
+            matches!(&self.wanted, Wanted::State(wanted) if state == Some(wanted))
         });
         if is_wanted {
             let details = &event["lambdaFunctionScheduledEventDetails"];
@@ -123,6 +153,18 @@ impl Observer for ForcedFailure {
                 execution_arn,
                 event,
             } => Some((execution_arn.clone(), event.clone())),
+            Occurrence::StepChanged { name, state, .. } => {
+                let begins = |wanted: &str| {
+                    name.strip_prefix(wanted)
+                        .is_some_and(|rest| rest.starts_with(' '))
+                };
+                if state == "FAILED"
+                    && matches!(&self.wanted, Wanted::Step(wanted) if begins(wanted))
+                {
+                    self.hit();
+                }
+                None
+            }
             _ => None,
         };
         self.recorder.observe(at, occurrence);
@@ -151,7 +193,11 @@ impl Interceptor for ForcedFailure {
         };
         scheduled.remove(index);
         drop(scheduled);
-        self.hit()
+        self.hit();
+        Verdict::Fail(ServiceError::new(
+            "ForcedFailure",
+            "made to fail with --fail",
+        ))
     }
 }
 

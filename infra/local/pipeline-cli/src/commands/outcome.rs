@@ -1,5 +1,6 @@
 //! Makes the account of a run that has ended: from the view, the warehouse, and the files on this machine.
 
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -185,11 +186,8 @@ fn suggestions(
         .find(|table| table.kind == "fact" && table.total_rows.is_some_and(|rows| rows > 0));
     let look = match loaded {
         Some(table) => suggestion(
-            &format!(
-                "query 'select batch_id, count(*) from fact_db.{} group by batch_id'",
-                table.table
-            ),
-            "what each batch has brought",
+            &format!("query 'select * from fact_db.{} limit 5'", table.table),
+            "look at some rows",
         ),
         None => suggestion("query 'show databases'", "what the warehouse holds"),
     };
@@ -240,7 +238,14 @@ fn read_step_log(bucket: &Path, cluster: &str, step: &str) -> Option<String> {
         })
     };
     let log = named("stderr").or_else(|| named("controller"))?;
-    let text = std::fs::read_to_string(log).ok()?;
+    let mut text = String::new();
+    let file = std::fs::File::open(log).ok()?;
+    let read = if log.extension().is_some_and(|extension| extension == "gz") {
+        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text)
+    } else {
+        std::io::BufReader::new(file).read_to_string(&mut text)
+    };
+    read.ok()?;
     (!text.trim().is_empty()).then_some(text)
 }
 

@@ -46,6 +46,9 @@ pub(crate) async fn execute(
     let binary = build(&folder, &screen).await?;
     let stage = screen.stage("start the runtime");
     let runtime = start(command, &root, &project, binary, &recorder, force.as_ref()).await?;
+    if let Some(force) = &force {
+        force.arm(&runtime);
+    }
     let prepared = prepare(command, &folder, &runtime, &project).await;
     let (batch_id, landed) = match prepared {
         Ok(prepared) => prepared,

@@ -172,7 +172,12 @@ fn draw_until(
             ..paint
         };
         let lines = recorder.ask(|view| {
-            let now = if over { view.latest } else { None }.unwrap_or_else(|| clock.now());
+            // Once nothing happens any more, the clock only counts how long the ending is looked at.
+            let now = match view.latest {
+                Some(latest) if over => latest,
+                Some(latest) => latest.max(clock.now()),
+                None => clock.now(),
+            };
             let moment = Moment { now, frame };
             // The last picture stays, and may be longer than the screen.
             let height = if over {

@@ -7,7 +7,6 @@ use super::figures;
 use super::paint::{Paint, left, right};
 use super::view::View;
 
-const LABEL: usize = 26;
 const TOOK: usize = 8;
 /// A hundred tables have hundreds of steps; the longest are the ones to look at.
 const MOST_STEPS: usize = 24;
@@ -20,14 +19,16 @@ pub fn draw(view: &View, paint: Paint) -> Vec<String> {
     if view.clusters.is_empty() {
         return Vec::new();
     }
+    let label = label_width(view, paint);
     let scale = Scale {
         began,
         latest,
-        columns: paint.width.saturating_sub(LABEL + TOOK + 2).max(10),
+        label,
+        columns: paint.width.saturating_sub(label + TOOK + 2).max(10),
     };
     let mut lines = vec![format!(
         "{} {}",
-        left("pipeline time", LABEL),
+        left("pipeline time", label),
         paint.faint(&scale.ruler())
     )];
     for cluster in &view.clusters {
@@ -36,18 +37,18 @@ pub fn draw(view: &View, paint: Paint) -> Vec<String> {
         for (from, to) in &cluster.resizes {
             let to = to.unwrap_or(latest);
             let bar = scale.bar(&[(*from, to, paint.glyphs.bar_start)]);
-            lines.push(row(
+            lines.push(scale.row(
                 "  more workers",
                 &paint.faint(&bar),
                 &figures::duration(to.duration_since(*from)),
             ));
         }
     }
-    let legend = format!(
-        "{} EMR starts   {} steps run   {} ready, nothing runs   {} EMR ends",
-        paint.glyphs.bar_start, paint.glyphs.bar_work, paint.glyphs.bar_idle, paint.glyphs.bar_end
-    );
-    lines.push(format!("{} {}", left("", LABEL), paint.faint(&legend)));
+    let glyphs = paint.glyphs;
+    lines.push(paint.faint(&format!(
+        "{} EMR starts   {} a step runs   {} ready, but idle   {} EMR ends",
+        glyphs.bar_start, glyphs.bar_work, glyphs.bar_idle, glyphs.bar_end
+    )));
     lines.iter().map(|line| paint.fit(line)).collect()
 }
 
@@ -68,7 +69,7 @@ pub fn paid_sentence(cluster: &Cluster, now: Timestamp) -> String {
 fn cluster_bar(cluster: &Cluster, scale: &Scale, paint: Paint) -> String {
     let glyphs = paint.glyphs;
     let Some(launched) = cluster.launched() else {
-        return row(&format!("cluster {}", cluster.id), "", "");
+        return scale.row(&format!("cluster {}", cluster.id), "", "");
     };
     let end = cluster.gone().unwrap_or(scale.latest);
     let ending = cluster.ending().unwrap_or(end);
@@ -86,7 +87,7 @@ fn cluster_bar(cluster: &Cluster, scale: &Scale, paint: Paint) -> String {
     );
     let bar = scale.bar(&spans);
     let took = figures::duration(cluster.paid(end).total);
-    row(
+    scale.row(
         &format!("cluster {}", cluster.id),
         &paint.strong(&bar),
         &took,
@@ -123,7 +124,7 @@ fn step_bars(cluster: &Cluster, scale: &Scale, paint: Paint) -> Vec<String> {
                 .took(scale.latest)
                 .map(figures::duration)
                 .unwrap_or_default();
-            row(&format!("  {}", step.short_name()), &bar, &took)
+            scale.row(&format!("  {}", step.short_name()), &bar, &took)
         })
         .collect();
     if hidden > 0 {
@@ -135,19 +136,31 @@ fn step_bars(cluster: &Cluster, scale: &Scale, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn row(label: &str, bar: &str, took: &str) -> String {
-    let label = console::truncate_str(label, LABEL, "…");
-    format!("{} {bar} {}", left(&label, LABEL), right(took, TOOK))
+/// As wide as the longest name, but never more than the bars can spare.
+fn label_width(view: &View, paint: Paint) -> usize {
+    let steps = view.clusters.iter().flat_map(|cluster| &cluster.steps);
+    let longest = steps
+        .map(|step| step.short_name().chars().count() + 2)
+        .max();
+    longest
+        .unwrap_or(0)
+        .clamp(23, (paint.width * 9 / 20).max(23))
 }
 
 /// Pipeline time laid out over columns.
 struct Scale {
     began: Timestamp,
     latest: Timestamp,
+    label: usize,
     columns: usize,
 }
 
 impl Scale {
+    fn row(&self, label: &str, bar: &str, took: &str) -> String {
+        let label = console::truncate_str(label, self.label, "…");
+        format!("{} {bar} {}", left(&label, self.label), right(took, TOOK))
+    }
+
     fn column(&self, at: Timestamp) -> usize {
         let whole = self
             .latest
@@ -215,6 +228,9 @@ mod tests {
     use super::*;
     use crate::display::paint::Paint;
 
+    /// `  dimension.country load`.
+    const LABEL: usize = 24;
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
@@ -249,7 +265,7 @@ mod tests {
 
     #[test]
     fn bars_stand_where_their_time_is() {
-        let lines = draw(&view(), Paint::plain(96));
+        let lines = draw(&view(), Paint::plain(LABEL + 1 + 60 + 1 + TOOK));
         // 60 columns for 600 seconds.
         let bar = |line: &str| line.chars().skip(LABEL + 1).take(60).collect::<String>();
         let picture = |parts: &[(char, usize)]| {

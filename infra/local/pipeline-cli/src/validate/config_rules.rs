@@ -67,7 +67,12 @@ fn environment(template: &Template) -> BTreeMap<String, String> {
             .node
             .at(&["Properties", "Environment", "Variables"])
     });
-    let mut values = BTreeMap::new();
+    // Lambda sets these itself.
+    let region = || stand_in("AWS::Region");
+    let mut values = BTreeMap::from([
+        ("AWS_REGION".to_owned(), region()),
+        ("AWS_DEFAULT_REGION".to_owned(), region()),
+    ]);
     for field in globals.into_iter().chain(own).flat_map(Node::fields) {
         let value = match template.literal(&field.node) {
             Some((text, _)) => text.to_owned(),

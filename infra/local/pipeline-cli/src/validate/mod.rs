@@ -1,10 +1,12 @@
 //! `pipeline validate`: reads template, config, state machines and scripts, and finds every problem at once.
 //!
 //! * [`files`] reads, [`source`] gives every value its line, [`machine`] and [`template`] give it meaning.
-//! * [`machine_rules`], [`template_rules`], [`table_rules`], [`script_rules`], [`config_rules`]: one function per rule.
+//! * [`machine_rules`], [`template_rules`], [`table_rules`], [`script_rules`], [`config_rules`], [`definition_rules`]: one
+//!   function per rule.
 //! * [`problem`]: a finding, and how findings are printed.
 
 pub mod config_rules;
+pub mod definition_rules;
 pub mod files;
 pub mod machine;
 pub mod machine_rules;
@@ -27,7 +29,10 @@ pub fn validate(project: &Path) -> (Vec<Problem>, Checked) {
     let handlers = config_rules::handlers();
     for machine in &files.machines {
         problems.extend(machine_rules::RULES.iter().flat_map(|rule| rule(machine)));
-        problems.extend(script_rules::states_language(machine));
+        problems.extend(definition_rules::states_language(
+            machine,
+            files.template.as_ref(),
+        ));
         problems.extend(script_rules::error_that_nothing_raises(
             machine,
             &function_errors,
@@ -79,5 +84,53 @@ pub fn validate(project: &Path) -> (Vec<Problem>, Checked) {
             files.template.as_ref(),
         ));
     }
+    let others = template_rules::refused_by_the_runtime(project);
+    let is_new = |found: &Problem| {
+        !problems
+            .iter()
+            .any(|known| (&known.file, known.line) == (&found.file, found.line))
+    };
+    let others: Vec<Problem> = others.into_iter().filter(is_new).collect();
+    problems.extend(others);
     (problem::order(problems), checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_project_has_problems_and_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let (problems, checked) = validate(folder.path());
+        let files: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.file.as_str())
+            .collect();
+        assert_eq!(
+            files,
+            [
+                "hive_scripts",
+                files::CONFIG,
+                files::TEMPLATE,
+                "state_machines"
+            ]
+        );
+        assert_eq!(checked, Checked::default());
+    }
+
+    #[test]
+    fn this_project_has_no_problem() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let project = here
+            .ancestors()
+            .find(|folder| folder.join(files::TEMPLATE).is_file())
+            .unwrap();
+        let (problems, checked) = validate(project);
+        assert_eq!(
+            problem::as_text(&problems, &checked),
+            format!("No problem in {checked}.\n")
+        );
+        assert_eq!(checked.functions, functions::HANDLERS.len());
+    }
 }

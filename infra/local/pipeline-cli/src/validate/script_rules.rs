@@ -125,28 +125,6 @@ pub fn error_that_nothing_raises(
     problems
 }
 
-/// What AWS's own validation says about a definition.
-pub fn states_language(machine: &Machine) -> Vec<Problem> {
-    let problem = |diagnostic: states_language::Diagnostic| {
-        let pointer = if diagnostic.location == "/" {
-            ""
-        } else {
-            diagnostic.location.as_str()
-        };
-        let line = machine.node.line_of(pointer);
-        let message = format!(
-            "{} (at {}).",
-            diagnostic.message.trim_end_matches('.'),
-            diagnostic.location
-        );
-        Problem::new("states-language", &machine.file, line, message, "")
-    };
-    states_language::diagnose(&machine.text)
-        .into_iter()
-        .map(problem)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,16 +181,6 @@ mod tests {
             "{}",
             problems[0].message
         );
-    }
-
-    #[test]
-    fn reports_what_the_interpreter_refuses_at_its_line() {
-        let machine = machine(
-            "{\n  \"StartAt\": \"A\",\n  \"States\": {\n    \"A\": {\"Type\": \"Pass\",\n      \"Next\": \"Nowhere\"}\n  }\n}",
-        );
-        let problems = states_language(&machine);
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert_eq!(problems[0].line, 5);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rules for the template, and for the template and the state machine files together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::machine::Machine;
@@ -281,6 +281,35 @@ pub fn literal_address(template: &Template) -> Vec<Problem> {
     problems
 }
 
+/// What the embedded runtime could not provision: intrinsic functions, resources and properties that it does not know.
+pub fn refused_by_the_runtime(project: &Path) -> Vec<Problem> {
+    use embedded_runtime::{Project, ProjectError};
+    let found = match Project::load(project) {
+        Ok(loaded) => {
+            let surroundings = embedded_runtime::runtime::surroundings();
+            loaded
+                .template
+                .resolve(&surroundings, &BTreeMap::new())
+                .err()
+                .unwrap_or_default()
+        }
+        Err(ProjectError::Invalid { problems }) => problems,
+        // Other rules tell of files that are not there.
+        Err(_) => Vec::new(),
+    };
+    let problem = |found: embedded_runtime::Problem| {
+        let file = found.position.file.to_string_lossy().into_owned();
+        Problem::new(
+            "template",
+            &file,
+            found.position.line,
+            format!("{}.", found.message.trim_end_matches('.')),
+            "",
+        )
+    };
+    found.into_iter().map(problem).collect()
+}
+
 /// The file of a definition, relative to the project.
 pub fn definition_file(template: &Template, definition: &Definition<'_>) -> String {
     let folder = Path::new(&template.file).parent().unwrap_or(Path::new(""));
@@ -464,6 +493,18 @@ Resources:
             "arn:aws:iam::123456789012:role/x",
         );
         assert_eq!(lines(&literal_address(&template)), [("literal-address", 8)]);
+    }
+
+    #[test]
+    fn reports_what_the_embedded_runtime_does_not_know() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("infra/aws")).unwrap();
+        let text = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: !Cidr [x, 1, 2]\n";
+        std::fs::write(folder.path().join("infra/aws/template.yaml"), text).unwrap();
+        assert_eq!(
+            lines(&refused_by_the_runtime(folder.path())),
+            [("template", 5)]
+        );
     }
 
     #[test]
