@@ -71,7 +71,7 @@ SELECT
   country_code,
   alpha3_code,
   country_name,
-  NULLIF(capital, ''),
+  CASE WHEN capital <> '' THEN capital END,
   region,
   currency_code,
   CAST(population AS bigint),

@@ -67,7 +67,7 @@ SELECT
   currency_code,
   numeric_code,
   currency_name,
-  NULLIF(symbol, ''),
+  CASE WHEN symbol <> '' THEN symbol END,
   CAST(minor_unit AS int),
   source_file,
   source_position,

@@ -86,7 +86,7 @@ SELECT
   currency_code,
   CAST(amount AS decimal(18,2)),
   status,
-  NULLIF(note, ''),
+  CASE WHEN note <> '' THEN note END,
   SUBSTR(authorised_at, 1, 10),
   source_file,
   source_position,

@@ -86,7 +86,7 @@ SELECT
   currency_code,
   CAST(amount AS decimal(18,2)),
   CAST(fee AS decimal(18,2)),
-  NULLIF(reference, ''),
+  CASE WHEN reference <> '' THEN reference END,
   value_date,
   source_file,
   source_position,
