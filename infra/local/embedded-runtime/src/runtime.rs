@@ -24,11 +24,11 @@ use crate::error::RuntimeError;
 use crate::interception::LetGo;
 use crate::invoker::{Functions, InProcess, Processes};
 use crate::journal::Journal;
-use crate::no_steps::NoSteps;
 use crate::project::Project;
 use crate::provision::{FunctionRegistry, provision};
 use crate::report::ExecutionOutcome;
 use crate::root::Root;
+use crate::steps::Steps;
 use crate::template::{Stack, Surroundings};
 
 /// The local region.
@@ -164,6 +164,7 @@ impl Runtime {
             Arc::clone(&root),
             clock.clone(),
         ));
+        let steps = Steps::new(engine.clone());
         let services = Services::new(ServicesConfig {
             region: REGION.to_owned(),
             account: ACCOUNT.to_owned(),
@@ -182,9 +183,10 @@ impl Runtime {
                     }),
                     FunctionRegistry::InProcess(invoker) => Arc::clone(invoker) as Arc<_>,
                 },
-                Arc::new(NoSteps),
+                Arc::clone(&steps) as Arc<_>,
             )
         })?;
+        steps.connect(&services);
         if let FunctionRegistry::InProcess(invoker) = &registry {
             invoker.connect(&services);
         }
