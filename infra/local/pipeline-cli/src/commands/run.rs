@@ -266,6 +266,8 @@ async fn start_master(
 
 /// Stops the master, then the children that it can no longer stop; the rule on aborted masters then ends the cluster.
 async fn stop_all(runtime: &Runtime, recorder: &Recorder, master: &str) {
+    let notice = "stopping, and ending the cluster; Ctrl-C again ends at once";
+    recorder.notice(runtime.clock().now(), notice);
     let stop = |arn: String| async move {
         let request =
             json!({ "executionArn": arn, "error": "Stopped", "cause": "stopped by Ctrl-C" });

@@ -49,6 +49,19 @@ impl Recorder {
         question(&self.view.lock())
     }
 
+    /// Tells the user what the command itself is doing.
+    pub fn notice(&self, at: jiff::Timestamp, text: &str) {
+        self.view.lock().notice = Some(text.to_owned());
+        if let Some(lines) = &*self.lines.lock() {
+            let _ = lines.send(Happening {
+                at,
+                subject: "pipeline".to_owned(),
+                what: text.to_owned(),
+                bad: false,
+            });
+        }
+    }
+
     fn subscribe(&self) -> Receiver<Happening> {
         let (sender, receiver) = channel();
         *self.lines.lock() = Some(sender);
@@ -168,7 +181,7 @@ fn draw_until(
                 (usize::from(rows), usize::from(columns))
             });
         let paint = Paint {
-            width: size.1.max(40),
+            width: size.1.max(20),
             ..paint
         };
         let lines = recorder.ask(|view| {
@@ -186,12 +199,16 @@ fn draw_until(
                 size.0.saturating_sub(2).max(4)
             };
             let mut lines = tree::draw(view, paint, moment, height);
-            if !over && let Some(began) = view.began {
-                lines.push(paint.faint(&format!("pipeline time {}", figures::since(began, now))));
+            if !over {
+                let began = view.began.unwrap_or(now);
+                let time = format!("pipeline time {}", figures::since(began, now));
+                let notice = view.notice.as_deref().unwrap_or_default();
+                let line = format!("{}  {}", paint.faint(&time), paint.warn(notice));
+                lines.push(paint.fit(&line));
             }
             lines
         });
-        canvas.draw(&lines);
+        canvas.draw(&lines, size.1);
         if over {
             canvas.end();
             return;
@@ -204,11 +221,16 @@ fn draw_until(
 struct Canvas {
     term: Term,
     drawn: usize,
+    columns: usize,
 }
 
 impl Canvas {
     fn new(term: Term) -> Self {
-        Self { term, drawn: 0 }
+        Self {
+            term,
+            drawn: 0,
+            columns: 0,
+        }
     }
 
     fn begin(&self) {
@@ -217,9 +239,14 @@ impl Canvas {
 
     /// One write per frame, within a synchronised update where the terminal knows it; every line is cleared only behind
     /// its text, so that nothing is ever blank in between.
-    fn draw(&mut self, lines: &[String]) {
+    fn draw(&mut self, lines: &[String], columns: usize) {
         let mut text = String::from("\x1b[?2026h");
-        if self.drawn > 0 {
+        let resized = self.columns != columns && self.drawn > 0;
+        self.columns = columns;
+        if resized {
+            // The terminal has broken the old lines anew; where they are now nobody knows.
+            text.push_str("\x1b[2J\x1b[H");
+        } else if self.drawn > 0 {
             let _ = write!(text, "\x1b[{}A", self.drawn);
         }
         text.push('\r');

@@ -181,10 +181,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The width to draw for: that of the terminal, 80 where there is none, never less than 40.
+/// The width to draw for: that of the terminal, 80 where there is none, never less than 20.
 fn usable_width(term: &Term) -> usize {
     match term.size_checked() {
-        Some((_, columns)) => usize::from(columns).max(40),
+        Some((_, columns)) => usize::from(columns).max(20),
         None => 80,
     }
 }

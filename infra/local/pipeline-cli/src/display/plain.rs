@@ -6,7 +6,10 @@ use super::figures;
 use super::paint::{Paint, left};
 use super::view::Happening;
 
-const SUBJECT: usize = 24;
+/// Room for `step archive fact transfer_transaction`.
+const SUBJECT: usize = 38;
+/// Causes may hold whole documents; the summary shows them in full.
+const LONGEST: usize = 400;
 
 /// One happening as one line; line ends within it become spaces.
 pub fn line(began: Timestamp, happening: &Happening, paint: Paint) -> String {
@@ -16,6 +19,7 @@ pub fn line(began: Timestamp, happening: &Happening, paint: Paint) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
+    let what = console::truncate_str(&what, LONGEST, "...").into_owned();
     let what = if happening.bad {
         paint.bad(&what)
     } else {
@@ -39,7 +43,7 @@ mod tests {
         };
         assert_eq!(
             line(began, &happening, Paint::plain(80)),
-            "00:05:41  master                    failed: X (one two)"
+            "00:05:41  master                                  failed: X (one two)"
         );
     }
 }

@@ -187,10 +187,9 @@ fn failed(failure: &FailureReport, paint: Paint) -> Vec<String> {
     {
         lines.push(format!("  the end of the log of {source}:"));
         lines.extend(
-            failure
-                .log_tail
+            wrap(&failure.log_tail.join("\n"), paint.width.saturating_sub(6))
                 .iter()
-                .map(|line| paint.fit(&format!("    {} {line}", paint.glyphs.line.trim_end()))),
+                .map(|line| format!("    {} {line}", paint.faint(paint.glyphs.line.trim_end()))),
         );
     }
     if !failure.data.is_empty() {

@@ -27,6 +27,8 @@ pub struct View {
     pub functions: Functions,
     /// What a rule or schedule could not start.
     pub refused_targets: Vec<String>,
+    /// What the command itself is about to do, such as to stop everything.
+    pub notice: Option<String>,
 }
 
 /// A message as a subscriber gets it.
