@@ -31,8 +31,8 @@ enum Wanted {
 pub(crate) struct ForcedFailure {
     wanted: Wanted,
     recorder: Arc<Recorder>,
-    /// Resources of tasks that the wanted state has scheduled and that have not been called yet.
-    scheduled: Mutex<Vec<String>>,
+    /// What the wanted state is about to ask for: the function's event, or the parameters of another service's call.
+    scheduled: Mutex<Vec<Value>>,
     hits: AtomicUsize,
 }
 
@@ -133,15 +133,7 @@ impl ForcedFailure {
             matches!(&self.wanted, Wanted::State(wanted) if state == Some(wanted))
         });
         if is_wanted {
-            let details = &event["lambdaFunctionScheduledEventDetails"];
-            let details = if details.is_null() {
-                &event["taskScheduledEventDetails"]
-            } else {
-                details
-            };
-            self.scheduled
-                .lock()
-                .push(details["resource"].as_str().unwrap_or_default().to_owned());
+            self.scheduled.lock().push(request_of(event));
         }
     }
 }
@@ -180,15 +172,13 @@ impl Interceptor for ForcedFailure {
         if call.caller != "states" {
             return Verdict::Pass;
         }
-        let request = call.request.to_string();
-        let belongs = |resource: &String| {
-            let name = crate::display::view::last_part(resource);
-            request.contains(name)
-                || call.action.eq_ignore_ascii_case(name)
-                || resource.contains(&format!(":function:{}", function_of(call)))
+        let request = if call.service == "lambda" {
+            &call.request["Payload"]
+        } else {
+            &call.request
         };
         let mut scheduled = self.scheduled.lock();
-        let Some(index) = scheduled.iter().position(belongs) else {
+        let Some(index) = scheduled.iter().position(|expected| expected == request) else {
             return Verdict::Pass;
         };
         scheduled.remove(index);
@@ -201,9 +191,23 @@ impl Interceptor for ForcedFailure {
     }
 }
 
-fn function_of(call: &Call) -> &str {
-    let name = call.request["FunctionName"].as_str().unwrap_or("-");
-    name.split(':').nth(6).unwrap_or(name)
+/// What a `…Scheduled` event says that will be asked for, as the call itself will have it.
+fn request_of(event: &Value) -> Value {
+    let parsed = |text: &Value| {
+        text.as_str()
+            .and_then(|text| serde_json::from_str::<Value>(text).ok())
+            .unwrap_or_default()
+    };
+    let function = &event["lambdaFunctionScheduledEventDetails"];
+    if !function.is_null() {
+        return parsed(&function["input"]);
+    }
+    let task = &event["taskScheduledEventDetails"];
+    let parameters = parsed(&task["parameters"]);
+    match task["resourceType"].as_str() {
+        Some("lambda") => parameters["Payload"].clone(),
+        _ => parameters,
+    }
 }
 
 /// A table stands for its load; otherwise action, kind and table have to be said.
@@ -218,6 +222,17 @@ fn names_step(wanted: &str, step: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_call_is_recognised_by_what_it_asks_for() {
+        let function = json!({"lambdaFunctionScheduledEventDetails": {"resource": "arn:f", "input": "{\"a\": 1}"}});
+        assert_eq!(request_of(&function), json!({"a": 1}));
+        let invoke = json!({"taskScheduledEventDetails": {"resourceType": "lambda", "resource": "invoke", "parameters": "{\"FunctionName\": \"f\", \"Payload\": {\"a\": 1}}"}});
+        assert_eq!(request_of(&invoke), json!({"a": 1}));
+        let other = json!({"taskScheduledEventDetails": {"resourceType": "aws-sdk:s3", "resource": "putObject", "parameters": "{\"Key\": \"k\"}"}});
+        assert_eq!(request_of(&other), json!({"Key": "k"}));
+    }
 
     #[test]
     fn a_table_stands_for_its_load_step_only() {
