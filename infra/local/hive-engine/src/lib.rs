@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod session;
 
 mod cast;
+mod functions;
 mod metastore;
 mod orc;
 mod script;
