@@ -44,7 +44,7 @@ pub(crate) async fn account(
     let tables = tables::report(
         &circumstances.project.tables(),
         runtime.engine(),
-        view,
+        &bucket,
         circumstances.batch_id,
     )
     .await;
@@ -98,9 +98,8 @@ pub(crate) fn note(record: &mut Record, report: &Report) {
             .map(|cluster| cluster.paid_seconds)
             .sum(),
     );
-    let loaded = report.clusters.iter().flat_map(|cluster| &cluster.steps);
-    let loads = loaded.filter(|step| step.name.starts_with("load ") && step.state == "COMPLETED");
-    record.rows = Some(loads.filter_map(|step| step.rows).sum());
+    let loaded = report.tables.iter().filter_map(|table| table.loaded_rows);
+    record.rows = Some(loaded.sum());
     if let Some(failure) = &report.failure {
         let cause = failure.cause.lines().next().unwrap_or_default();
         record.error = Some(format!("{}: {cause}", failure.error));

@@ -1,85 +1,89 @@
 //! Each table's figures for the summary: what was staged, what was loaded, what is in the table now.
 
-use embedded_runtime::PipelineTable;
-use hive_engine::{Cell, Engine};
+use std::path::Path;
 
-use crate::display::cluster::Step;
+use embedded_runtime::PipelineTable;
+use hive_engine::Engine;
+use serde::Deserialize;
+
+use super::landed;
 use crate::display::report::TableReport;
-use crate::display::view::View;
+
+/// What a load script says about its load, in one line of JSON under `runs/batch_id=…/<kind>.<table>.counts`.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Counts {
+    rows_staged: u64,
+    rows_loaded: u64,
+    rows_rejected: u64,
+}
 
 /// The figures of every table. A table that does not exist yet has none.
 pub(crate) async fn report(
     tables: &[PipelineTable],
     engine: &Engine,
-    view: &View,
+    bucket: &Path,
     batch_id: &str,
 ) -> Vec<TableReport> {
     let mut reports = Vec::new();
     for table in tables {
-        let mut report = TableReport {
+        let counts = counts(table, bucket, batch_id);
+        let statistics = engine
+            .table_statistics(&format!("{}_db", table.kind), &table.name)
+            .await
+            .ok();
+        let of_table = statistics.as_ref();
+        reports.push(TableReport {
             kind: table.kind.clone(),
             table: table.name.clone(),
-            ..TableReport::default()
-        };
-        let was_loaded = load_step(table, view).is_some();
-        if was_loaded && let Some([staged, rejected]) = figures(engine, table).await {
-            report.staged_rows = Some(staged);
-            report.rejected_rows = Some(rejected);
-        }
-        let database = format!("{}_db", table.kind);
-        if let Ok(statistics) = engine.table_statistics(&database, &table.name).await {
-            report.total_rows = Some(statistics.rows);
-            report.partitions = statistics.partitions;
-            report.files = Some(statistics.files);
-            report.bytes = Some(statistics.bytes);
-            report.loaded_rows = match rows_of_batch(engine, &database, table, batch_id).await {
-                None if was_loaded => Some(statistics.rows),
-                rows => rows,
-            };
-        }
-        reports.push(report);
+            staged_rows: counts.as_ref().map(|counts| counts.rows_staged),
+            rejected_rows: counts.as_ref().map(|counts| counts.rows_rejected),
+            loaded_rows: counts.as_ref().map(|counts| counts.rows_loaded),
+            total_rows: of_table.map(|statistics| statistics.rows),
+            partitions: of_table.and_then(|statistics| statistics.partitions),
+            files: of_table.map(|statistics| statistics.files),
+            bytes: of_table.map(|statistics| statistics.bytes),
+        });
     }
     reports
 }
 
-/// The load scripts leave what they have counted in a view, for the batch that was loaded last.
-async fn figures(engine: &Engine, table: &PipelineTable) -> Option<[u64; 2]> {
-    let sql = format!(
-        "SELECT rows_staged, rows_rejected FROM stg_{}_db.{}_figures",
-        table.kind, table.name
-    );
-    let result = engine.query(&sql).await.ok()?;
-    let row = result.rows.first()?;
-    Some([integer(row.first()?)?, integer(row.get(1)?)?])
+fn counts(table: &PipelineTable, bucket: &Path, batch_id: &str) -> Option<Counts> {
+    let name = format!("{}.{}.counts", table.kind, table.name);
+    let folder = bucket
+        .join("runs")
+        .join(format!("batch_id={batch_id}"))
+        .join(name);
+    let texts = landed::files_below(&folder)
+        .into_iter()
+        .map(std::fs::read_to_string);
+    texts
+        .flatten()
+        .find_map(|text| serde_json::from_str(text.lines().next()?).ok())
 }
 
-/// The step of this run that loaded the table.
-fn load_step<'a>(table: &PipelineTable, view: &'a View) -> Option<&'a Step> {
-    let name = format!("load {} {}", table.kind, table.name);
-    let steps = view.clusters.iter().flat_map(|cluster| &cluster.steps);
-    steps
-        .rev()
-        .find(|step| step.short_name() == name && step.state == "COMPLETED")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Rows of one batch; only tables that are partitioned by batch can tell.
-async fn rows_of_batch(
-    engine: &Engine,
-    database: &str,
-    table: &PipelineTable,
-    batch_id: &str,
-) -> Option<u64> {
-    let sql = format!(
-        "SELECT count(*) FROM {database}.`{}` WHERE batch_id = '{batch_id}'",
-        table.name
-    );
-    let result = engine.query(&sql).await.ok()?;
-    integer(result.rows.first()?.first()?)
-}
-
-fn integer(cell: &Cell) -> Option<u64> {
-    match cell {
-        Cell::Integer(number) => u64::try_from(*number).ok(),
-        _ => None,
+    #[test]
+    fn the_counts_of_a_load_are_found_by_table_and_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = PipelineTable {
+            kind: "fact".to_owned(),
+            name: "transfer".to_owned(),
+        };
+        assert_eq!(counts(&table, folder.path(), "B"), None);
+        let below = folder.path().join("runs/batch_id=B/fact.transfer.counts");
+        std::fs::create_dir_all(&below).unwrap();
+        let line = r#"{"Table":"fact.transfer","BatchId":"B","Files":1,"RowsStaged":9,"RowsLoaded":7,"RowsRejected":2}"#;
+        std::fs::write(below.join("000000_0"), format!("{line}\n")).unwrap();
+        let expected = Counts {
+            rows_staged: 9,
+            rows_loaded: 7,
+            rows_rejected: 2,
+        };
+        assert_eq!(counts(&table, folder.path(), "B"), Some(expected));
+        assert_eq!(counts(&table, folder.path(), "C"), None);
     }
 }

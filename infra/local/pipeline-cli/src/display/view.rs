@@ -161,7 +161,9 @@ impl View {
             } => {
                 let step = self.cluster(cluster_id, "").step(at, step_id, step_id);
                 step.message.clone_from(&progress.message);
-                step.rows = progress.rows.or(step.rows);
+                if published(&progress.message) {
+                    step.rows = progress.rows.or(step.rows);
+                }
                 let subject = format!("step {}", step.short_name());
                 vec![happening(at, &subject, progress.message.clone(), false)]
             }
@@ -422,6 +424,14 @@ impl View {
             }
         };
         &mut self.clusters[index]
+    }
+}
+
+/// A load writes to more than its table: to checks, lists and counts. Only the rows of the table itself are worth showing.
+fn published(message: &str) -> bool {
+    match message.strip_prefix("Table ") {
+        Some(table) => !table.starts_with("stg_") && !table.starts_with("s3:"),
+        None => true,
     }
 }
 
