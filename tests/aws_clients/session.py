@@ -1,6 +1,6 @@
 """What a data engineer does with boto3 and the AWS CLI, against the endpoint in AWS_ENDPOINT_URL.
 
-Started by tests/tests/aws_clients.rs. Prints one line per claim; exits non-zero at the first that does not hold.
+Started by tests/flows/other_clients_use_the_services.rs. Prints one line per claim; exits non-zero at the first that does not hold.
 """
 
 import json

@@ -17,7 +17,7 @@ use crate::observer::{IgnoreEverything, Observer};
 use crate::s3::S3;
 use crate::scheduler::Scheduler;
 use crate::sns::Sns;
-use crate::states::StepFunctions;
+use crate::states::{Neighbours, StepFunctions};
 use crate::step_runner::StepRunner;
 
 /// What the services need from the runtime.
@@ -106,6 +106,14 @@ impl Services {
         let events = Events::open(&context, Arc::clone(&sns))?;
         let states = StepFunctions::open(&context)?;
         let scheduler = Scheduler::open(&context, Arc::clone(&states))?;
+        events.connect(&states);
+        states.connect(Neighbours {
+            lambda: Arc::clone(&lambda),
+            s3: Arc::clone(&s3),
+            sns: Arc::clone(&sns),
+            emr: Arc::clone(&emr),
+            events: Arc::clone(&events),
+        });
         Ok(Arc::new(Self {
             context,
             s3,
@@ -119,7 +127,10 @@ impl Services {
     }
 
     /// Delivers to rules what happened to executions while nobody was there. To be called once, after provisioning.
-    pub async fn recover(&self) {}
+    pub async fn recover(&self) {
+        let _work = self.context.clock.work();
+        self.states.recover().await;
+    }
 
     /// Answers one request without a socket, for SDK clients in the same process.
     pub async fn call(

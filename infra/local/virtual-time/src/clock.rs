@@ -252,6 +252,12 @@ impl Clock {
 
 /// The earliest deadline; a passive one counts only once time has reached it, or will on the way to the next active one.
 fn next_waiter(state: &mut State) -> Option<((Timestamp, u64), oneshot::Sender<Work>)> {
+    // Who has gone away must not move the time: a timeout that was called off would cost its whole span.
+    for queue in [&mut state.deadlines, &mut state.passive] {
+        while queue.first_key_value().is_some_and(|(_, sender)| sender.is_closed()) {
+            queue.pop_first();
+        }
+    }
     let horizon = match state.deadlines.first_key_value() {
         Some((key, _)) => key.0.max(state.base),
         None => state.base,
@@ -332,7 +338,22 @@ mod tests {
         let _ = abandoned.await;
         drop(work);
         drop(clock.sleep(Duration::from_secs(10)).await);
-        assert!(clock.now() >= start() + SignedDuration::from_secs(10));
+        assert_eq!(clock.now(), start() + SignedDuration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_was_called_off_does_not_move_the_time() {
+        let clock = Clock::simulated_from(start());
+        let work = clock.work();
+        let called_off = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(Duration::from_secs(86_400)).await }
+        });
+        tokio::task::yield_now().await;
+        called_off.abort();
+        let _ = called_off.await;
+        drop(work);
+        assert_eq!(clock.now(), start());
     }
 
     #[tokio::test]

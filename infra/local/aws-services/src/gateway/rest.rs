@@ -1,0 +1,26 @@
+//! REST with JSON bodies: the action is in method and path. The scheduler and Lambda speak it and read their own paths.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::Reply;
+use crate::failure::ServiceError;
+
+const CONTENT_TYPE: &str = "application/json";
+
+pub(super) fn success(output: &Value) -> Reply {
+    let body = match output {
+        Value::Null => "{}".to_owned(),
+        other => other.to_string(),
+    };
+    Reply::new(StatusCode::OK, CONTENT_TYPE, body)
+}
+
+pub(super) fn failure(error: &ServiceError) -> Reply {
+    let mut document = Map::new();
+    document.insert("Message".to_owned(), Value::from(error.message.as_str()));
+    document.insert("Code".to_owned(), Value::from(error.code.as_str()));
+    document.extend(error.details.clone());
+    let body = Value::Object(document).to_string();
+    Reply::new(error.status, CONTENT_TYPE, body).with_header("x-amzn-errortype", &error.code)
+}

@@ -1,0 +1,48 @@
+//! Lists in pages: `maxResults`, `nextToken`. Used by the list actions and by histories.
+
+use serde_json::Value;
+
+use crate::failure::ServiceError;
+
+/// The most items a page has.
+const LARGEST: u64 = 1000;
+
+/// Cuts the page that the request asks for, and names the next one. A token is the number of items before its page, bound
+/// to what is listed by `list`.
+pub(super) fn page<T>(input: &Value, list: &str, items: Vec<T>) -> Result<(Vec<T>, Option<String>), ServiceError> {
+    let size = match input.get("maxResults") {
+        None | Some(Value::Null) => 100,
+        Some(value) => match value.as_u64() {
+            Some(0) => 100,
+            Some(size) if size <= LARGEST => size,
+            _ => {
+                return Err(ServiceError::validation(format!(
+                    "1 validation error detected: Value '{value}' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 1000"
+                )));
+            }
+        },
+    };
+    let start = match input.get("nextToken").and_then(Value::as_str) {
+        None => 0,
+        Some(token) => read(token, list)
+            .ok_or_else(|| ServiceError::new("InvalidToken", format!("Invalid Token: '{token}'")))?,
+    };
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let total = items.len();
+    let page: Vec<T> = items.into_iter().skip(start).take(size).collect();
+    let end = start.saturating_add(page.len());
+    Ok((page, (end < total).then(|| write(end, list))))
+}
+
+fn write(start: usize, list: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE.encode(format!("{start} {list}"))
+}
+
+fn read(token: &str, list: &str) -> Option<usize> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::URL_SAFE.decode(token).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (start, of) = text.split_once(' ')?;
+    (of == list).then(|| start.parse().ok())?
+}

@@ -1,0 +1,307 @@
+//! One execution: what the interpreter wants done is done in tasks of its own, and what comes of it is delivered back.
+//! Whoever delivers holds a `Work` guard, and every effect that begins takes one along.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use states_language::{Arrival, Effect, Execution, Status, TaskId, TimerId};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use virtual_time::Work;
+
+use super::{Neighbours, StepFunctions, names};
+use crate::deadline;
+use crate::failure::StartError;
+use crate::observer::Occurrence;
+
+/// An execution of the account, running or ended.
+pub(crate) struct Run {
+    pub(super) arn: String,
+    pub(super) name: String,
+    pub(super) machine_arn: String,
+    pub(super) started: Timestamp,
+    /// The execution that started it through Step Functions' own integration.
+    pub(super) parent: Option<String>,
+    state: Mutex<RunState>,
+}
+
+struct RunState {
+    execution: Execution,
+    /// How many events of the history have been observed.
+    observed: usize,
+    timers: BTreeMap<TimerId, AbortHandle>,
+    tasks: BTreeMap<TaskId, AbortHandle>,
+    waiters: Vec<oneshot::Sender<Work>>,
+}
+
+/// As it outlives the process. Written when an execution begins and when it ends.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Stored {
+    arn: String,
+    name: String,
+    machine_arn: String,
+    started: Timestamp,
+    parent: Option<String>,
+    execution: Execution,
+}
+
+/// What an action shows of an execution.
+pub(super) struct Snapshot {
+    pub(super) status: Status,
+    pub(super) ended: Option<Timestamp>,
+    pub(super) input: String,
+}
+
+/// The word that the API has for a status.
+pub(super) fn status_word(status: &Status) -> &'static str {
+    match status {
+        Status::Running => "RUNNING",
+        Status::Succeeded { .. } => "SUCCEEDED",
+        Status::Failed { .. } => "FAILED",
+        Status::TimedOut { .. } => "TIMED_OUT",
+        Status::Aborted { .. } => "ABORTED",
+    }
+}
+
+/// Error and cause of an execution that did not succeed.
+pub(super) fn error_and_cause(status: &Status) -> (Option<String>, Option<String>) {
+    match status {
+        Status::Running | Status::Succeeded { .. } => (None, None),
+        Status::Failed { error, cause } | Status::TimedOut { error, cause } | Status::Aborted { error, cause } => {
+            (error.clone(), cause.clone())
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn new(machine_arn: &str, name: &str, parent: Option<String>, execution: Execution, started: Timestamp) -> Arc<Self> {
+        Arc::new(Self {
+            arn: execution.identity().execution_arn.clone(),
+            name: name.to_owned(),
+            machine_arn: machine_arn.to_owned(),
+            started,
+            parent,
+            state: Mutex::new(RunState {
+                execution,
+                observed: 0,
+                timers: BTreeMap::new(),
+                tasks: BTreeMap::new(),
+                waiters: Vec::new(),
+            }),
+        })
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let state = self.state.lock();
+        Snapshot {
+            status: state.execution.status().clone(),
+            ended: state.execution.ended_at(),
+            input: state.execution.input().to_owned(),
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.state.lock().execution.status().clone()
+    }
+
+    /// Looks at the execution without moving it.
+    pub(super) fn with_execution<T>(&self, look: impl FnOnce(&Execution) -> T) -> T {
+        look(&self.state.lock().execution)
+    }
+
+    /// Waits for the end; custody comes with it.
+    pub(super) async fn ended(&self, work: Work) -> Work {
+        let end = {
+            let mut state = self.state.lock();
+            if !matches!(state.execution.status(), Status::Running) {
+                return work;
+            }
+            let (sender, end) = oneshot::channel();
+            state.waiters.push(sender);
+            end
+        };
+        drop(work);
+        match end.await {
+            Ok(work) => work,
+            // The sender is kept until the end, so this is reached only while the process is being torn down.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn stored(&self, execution: &Execution) -> Stored {
+        Stored {
+            arn: self.arn.clone(),
+            name: self.name.clone(),
+            machine_arn: self.machine_arn.clone(),
+            started: self.started,
+            parent: self.parent.clone(),
+            execution: execution.clone(),
+        }
+    }
+}
+
+impl StepFunctions {
+    /// Takes on what an earlier process left. Whatever was running there ends here, as it would if a person had stopped it.
+    pub(super) fn restore(&self, stored: Stored) -> Result<(), StartError> {
+        let run = Run::new(&stored.machine_arn, &stored.name, stored.parent, stored.execution, stored.started);
+        if matches!(run.status(), Status::Running) {
+            let mut state = run.state.lock();
+            let stop = Arrival::Stop {
+                error: Some("RuntimeStopped".to_owned()),
+                cause: Some("the process that ran this execution ended before the execution did".to_owned()),
+            };
+            state.execution.deliver(stop, self.context.clock.now());
+            state.execution.effects();
+            self.run_documents.write(&run.arn, &run.stored(&state.execution))?;
+            drop(state);
+            self.found_dead.lock().push(Arc::clone(&run));
+        }
+        self.runs.lock().insert(run.arn.clone(), run);
+        Ok(())
+    }
+
+    /// Makes a new execution known and lets it take its first steps.
+    pub(super) fn begin(self: &Arc<Self>, run: &Arc<Run>, work: &Work) -> Result<(), StartError> {
+        self.run_documents.write(&run.arn, &run.stored(&run.state.lock().execution))?;
+        self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
+        let input = run.with_execution(|execution| serde_json::from_str(execution.input()).unwrap_or_default());
+        self.context.observe(Occurrence::ExecutionStarted {
+            execution_arn: run.arn.clone(),
+            state_machine_arn: run.machine_arn.clone(),
+            name: run.name.clone(),
+            parent: run.parent.clone(),
+            input,
+        });
+        if matches!(run.status(), Status::Running) {
+            self.announce(run, "RUNNING");
+        }
+        self.drive(run, None, work);
+        Ok(())
+    }
+
+    /// Delivers an arrival and carries out what follows from it. Returns whether the execution took it.
+    pub(super) fn drive(self: &Arc<Self>, run: &Arc<Run>, arrival: Option<Arrival>, work: &Work) -> bool {
+        let now = self.context.clock.now();
+        let mut state = run.state.lock();
+        let was_running = state.observed == 0 || matches!(state.execution.status(), Status::Running);
+        let taken = arrival.is_none_or(|arrival| state.execution.deliver(arrival, now));
+        for effect in state.execution.effects() {
+            self.carry_out(run, &mut state, effect, work);
+        }
+        self.observe_history(run, &mut state);
+        if !was_running || matches!(state.execution.status(), Status::Running) {
+            return taken;
+        }
+        for (_, handle) in std::mem::take(&mut state.timers) {
+            handle.abort();
+        }
+        for (_, handle) in std::mem::take(&mut state.tasks) {
+            handle.abort();
+        }
+        if let Err(error) = self.run_documents.write(&run.arn, &run.stored(&state.execution)) {
+            tracing::error!(%error, execution = run.arn, "the end of an execution could not be written down");
+        }
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        self.announce_end(run);
+        for waiter in waiters {
+            // Who no longer waits needs no custody.
+            let _ = waiter.send(work.clone());
+        }
+        taken
+    }
+
+    fn carry_out(self: &Arc<Self>, run: &Arc<Run>, state: &mut RunState, effect: Effect, work: &Work) {
+        let (service, run, work) = (Arc::clone(self), Arc::clone(run), work.clone());
+        match effect {
+            Effect::SetTimer { timer, at } => {
+                let task = tokio::spawn(async move {
+                    let work = deadline::reached(&service.context.clock, at, work).await;
+                    service.drive(&run, Some(Arrival::Timer { timer }), &work);
+                });
+                state.timers.insert(timer, task.abort_handle());
+            }
+            Effect::CancelTimer { timer } => {
+                if let Some(handle) = state.timers.remove(&timer) {
+                    handle.abort();
+                }
+            }
+            Effect::StartTask(start) => {
+                let id = start.task;
+                let task = tokio::spawn(async move {
+                    if let Some((arrival, work)) = service.perform(&run, start, work).await {
+                        service.drive(&run, Some(arrival), &work);
+                    }
+                });
+                state.tasks.insert(id, task.abort_handle());
+            }
+            Effect::CancelTask { task } => {
+                self.tokens.forget(&run.arn, task);
+                if let Some(handle) = state.tasks.remove(&task) {
+                    handle.abort();
+                }
+            }
+        }
+    }
+
+    fn observe_history(&self, run: &Run, state: &mut RunState) {
+        for event in &state.execution.history()[state.observed..] {
+            self.context.observe(Occurrence::HistoryEvent {
+                execution_arn: run.arn.clone(),
+                event: serde_json::to_value(event).unwrap_or_default(),
+            });
+        }
+        state.observed = state.execution.history().len();
+    }
+
+    /// Tells observer and rules that an execution has ended.
+    pub(super) fn announce_end(&self, run: &Run) {
+        let status = run.status();
+        let (error, cause) = error_and_cause(&status);
+        let output = match &status {
+            Status::Succeeded { output } => serde_json::from_str(output).ok(),
+            _ => None,
+        };
+        self.context.observe(Occurrence::ExecutionEnded {
+            execution_arn: run.arn.clone(),
+            status: status_word(&status).to_owned(),
+            output,
+            error,
+            cause,
+        });
+        self.announce(run, status_word(&status));
+    }
+
+    /// The event that EventBridge gets from Step Functions
+    /// (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html).
+    fn announce(&self, run: &Run, word: &str) {
+        let Some(Neighbours { events, .. }) = self.neighbours.get() else {
+            return;
+        };
+        let snapshot = run.snapshot();
+        let output = match &snapshot.status {
+            Status::Succeeded { output } => Some(output.to_string()),
+            _ => None,
+        };
+        let (error, cause) = error_and_cause(&snapshot.status);
+        let millis = |time: Timestamp| time.as_millisecond();
+        let detail = serde_json::json!({
+            "executionArn": run.arn,
+            "stateMachineArn": names::unqualified(&run.machine_arn),
+            "name": run.name,
+            "status": word,
+            "startDate": millis(run.started),
+            "stopDate": snapshot.ended.map(millis),
+            "input": snapshot.input,
+            "output": output,
+            "inputDetails": {"included": true},
+            "outputDetails": output.as_ref().map(|_| serde_json::json!({"included": true})),
+            "error": error,
+            "cause": cause,
+        });
+        events.publish("aws.states", "Step Functions Execution Status Change", &[&run.arn], detail);
+    }
+}

@@ -1,0 +1,16 @@
+//! Whole flows against the embedded runtime: the template, state machines, scripts and functions that are deployed.
+//! Each module is a sentence about the product.
+
+mod harness;
+
+mod a_batch_is_loaded_once;
+mod a_child_runs_by_hand;
+mod a_failed_phase_is_resumed;
+mod a_killed_process_is_recovered;
+mod a_run_leaves_no_cluster;
+mod bad_input_is_refused_by_name;
+mod functions_run_as_on_lambda;
+mod nothing_landed_costs_nothing;
+mod one_run_at_a_time;
+mod other_clients_use_the_services;
+mod the_original_flow_runs_unchanged;
