@@ -194,7 +194,7 @@ impl Events {
                 let (this, event, rule_arn) = (Arc::clone(&this), event.clone(), rule.arn.clone());
                 let work = self.context.clock.work();
                 tokio::spawn(async move {
-                    let outcome = this.notify(&target, &event);
+                    let outcome = this.notify(&target, &event).await;
                     let error = outcome.err().map(|error| error.to_string());
                     if let Some(error) = &error {
                         tracing::error!(rule = rule_arn, target = %target["Arn"], error, "a rule could not reach its target");
@@ -211,12 +211,13 @@ impl Events {
         id
     }
 
-    fn notify(&self, target: &Value, event: &Value) -> Result<(), ServiceError> {
+    async fn notify(&self, target: &Value, event: &Value) -> Result<(), ServiceError> {
         let input = target::input(target, event)?;
         let arn = target["Arn"].as_str().unwrap_or_default();
         if arn.contains(":sns:") {
             let text = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
-            return self.sns.publish(&json!({"TopicArn": arn, "Message": text})).map(drop);
+            let request = json!({"TopicArn": arn, "Message": text});
+            return self.sns.call("Publish", request).await.map(drop);
         }
         let states = self.states.get().and_then(Weak::upgrade);
         let states = states.ok_or_else(|| ServiceError::internal("Step Functions is not running"))?;

@@ -21,6 +21,7 @@ use crate::interceptor::Call;
 use crate::services::Services;
 use scope::{Protocol, Service};
 
+pub(crate) use rest::percent_decoded;
 pub(crate) use server::serve;
 
 /// The body of requests and responses.

@@ -24,3 +24,13 @@ pub(super) fn failure(error: &ServiceError) -> Reply {
     let body = Value::Object(document).to_string();
     Reply::new(error.status, CONTENT_TYPE, body).with_header("x-amzn-errortype", &error.code)
 }
+
+/// A piece of a path, with `%3A` and the like read back.
+pub(crate) fn percent_decoded(piece: &str) -> String {
+    // A form decodes percent signs too, but reads `+` as a space; in a path it is a plus.
+    let piece = piece.replace('+', "%2B");
+    url::form_urlencoded::parse(format!("piece={piece}").as_bytes())
+        .map(|(_, value)| value.into_owned())
+        .next()
+        .unwrap_or_default()
+}

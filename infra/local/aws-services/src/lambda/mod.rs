@@ -164,7 +164,7 @@ pub(crate) fn read(parts: &Parts, _body: &Bytes) -> Result<(String, Value), Serv
         (method, _) => return Err(ServiceError::unsupported_action("lambda", &format!("{method} {path}"))),
     };
     if let Some(name) = name {
-        let decoded = crate::scheduler::percent_decoded(name);
+        let decoded = crate::gateway::percent_decoded(name);
         members.insert("FunctionName".into(), decoded.into());
     }
     for (header, member) in [

@@ -30,12 +30,16 @@ impl Expression {
         let kind = match kind {
             "cron" => {
                 let parser = CronParser::builder()
-                    .seconds(Seconds::Disallowed)
+                    .seconds(Seconds::Required)
                     .year(Year::Required)
                     // AWS counts the days of the week from Sunday, 1.
                     .alternative_weekdays(true)
                     .build();
-                let cron = parser.parse(argument).map_err(|error| invalid(&error.to_string()))?;
+                if argument.split_whitespace().count() != 6 {
+                    return Err(invalid("cron takes minutes, hours, day of month, month, day of week and year"));
+                }
+                // The parser takes a year only where there are seconds.
+                let cron = parser.parse(&format!("0 {argument}")).map_err(|error| invalid(&error.to_string()))?;
                 Kind::Cron(Box::new(cron))
             }
             "rate" => {

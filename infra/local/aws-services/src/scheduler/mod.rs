@@ -23,7 +23,7 @@ use crate::observer::Occurrence;
 use crate::states::StepFunctions;
 use expression::Expression;
 
-pub(crate) use rest::{percent_decoded, read};
+pub(crate) use rest::read;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Schedule {

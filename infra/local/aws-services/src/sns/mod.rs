@@ -1,28 +1,49 @@
-//! SNS: topics, subscriptions and published messages. Nothing leaves the machine: a message is kept and told to the
-//! observer, who shows it as the e-mail that it would have been.
+//! Topics, subscriptions and messages: the SNS API. The gateway, Step Functions, rules and the embedded runtime call
+//! [`Sns::call`]. Every published message is kept under `<root>/services/sns/messages` and can be read by
+//! [`Sns::messages`]: what AWS would have e-mailed is shown to the user.
 //!
-//! * `messages`: publishing, with the checks that AWS makes.
+//! * [`topics`]: topics and their attributes. * [`subscriptions`]: who gets what. * [`publish`]: messages.
 
-mod messages;
+mod publish;
+mod subscriptions;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use http::StatusCode;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::documents::Documents;
 use crate::failure::{ServiceError, StartError};
 
-pub use messages::Message;
+pub use publish::Message;
+
+/// The topics of the account and what was published to them.
+pub struct Sns {
+    context: Context,
+    topic_documents: Documents,
+    message_documents: Documents,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By ARN.
+    topics: BTreeMap<String, Topic>,
+    /// In the order of publication.
+    messages: Vec<Message>,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Topic {
     arn: String,
     name: String,
-    attributes: BTreeMap<String, String>,
+    attributes: Map<String, Value>,
+    tags: Map<String, Value>,
     subscriptions: Vec<Subscription>,
 }
 
@@ -33,170 +54,112 @@ struct Subscription {
     endpoint: String,
 }
 
-/// The service `sns`.
-pub struct Sns {
-    context: Context,
-    topic_documents: Documents,
-    message_documents: Documents,
-    topics: Mutex<BTreeMap<String, Topic>>,
-    messages: Mutex<Vec<Message>>,
-}
-
 impl Sns {
     pub(crate) fn open(context: &Context) -> Result<Arc<Self>, StartError> {
         let documents = context.documents("sns")?;
         let topic_documents = documents.folder("topics")?;
         let message_documents = documents.folder("messages")?;
-        let topics: Vec<Topic> = topic_documents.read_all()?;
-        let mut messages: Vec<Message> = message_documents.read_all()?;
-        messages.sort_by_key(|message| message.number);
+        let topics = topic_documents.read_all::<Topic>()?;
+        let mut messages = message_documents.read_all::<Message>()?;
+        messages.sort_by_key(|message| message.sequence);
+        let state = State {
+            topics: topics.into_iter().map(|topic| (topic.arn.clone(), topic)).collect(),
+            messages,
+        };
         Ok(Arc::new(Self {
             context: context.clone(),
             topic_documents,
             message_documents,
-            topics: Mutex::new(topics.into_iter().map(|topic| (topic.arn.clone(), topic)).collect()),
-            messages: Mutex::new(messages),
+            state: Mutex::new(state),
         }))
     }
 
-    /// Every message that was ever published, the oldest first.
-    pub fn messages(&self) -> Vec<Message> {
-        self.messages.lock().clone()
-    }
-
-    /// Answers one action with members as AWS names them. The caller holds a `Work` guard.
+    /// Answers one action with members as AWS names them; numbers and booleans may be text, as the Query protocol has
+    /// them. The caller holds a `Work` guard.
     pub async fn call(self: &Arc<Self>, action: &str, input: Value) -> Result<Value, ServiceError> {
-        match action {
-            "CreateTopic" => self.create_topic(&input),
-            "DeleteTopic" => self.delete_topic(&input),
-            "ListTopics" => Ok(json!({
-                "Topics": self.topics.lock().keys().map(|arn| json!({"TopicArn": arn})).collect::<Vec<_>>(),
-            })),
-            "GetTopicAttributes" => self.topic_attributes(&input),
-            "Subscribe" => self.subscribe(&input),
-            "Unsubscribe" => self.unsubscribe(&input),
-            "ListSubscriptions" => Ok(self.list_subscriptions(None)),
-            "ListSubscriptionsByTopic" => {
-                let arn = required(&input, "TopicArn")?;
-                self.existing(arn, |_| ())?;
-                Ok(self.list_subscriptions(Some(arn)))
-            }
-            "Publish" => self.publish(&input),
-            _ => Err(ServiceError::unsupported_action("sns", action)),
-        }
-    }
-
-    fn create_topic(&self, input: &Value) -> Result<Value, ServiceError> {
-        let name = required(input, "Name")?;
-        let legal = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
-        if name.len() > 256 || !name.chars().all(legal) {
-            return Err(invalid("Topic Name"));
-        }
-        let arn = self.context.arn("sns", name);
-        let mut topics = self.topics.lock();
-        let topic = topics.entry(arn.clone()).or_insert_with(|| Topic {
-            arn: arn.clone(),
-            name: name.to_owned(),
-            attributes: BTreeMap::new(),
-            subscriptions: Vec::new(),
-        });
-        if let Some(attributes) = input["Attributes"].as_object() {
-            let given = attributes.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-            topic.attributes.extend(given);
-        }
-        self.topic_documents.write(&topic.name, topic)?;
-        Ok(json!({"TopicArn": arn}))
-    }
-
-    fn delete_topic(&self, input: &Value) -> Result<Value, ServiceError> {
-        if let Some(topic) = self.topics.lock().remove(required(input, "TopicArn")?) {
-            self.topic_documents.remove(&topic.name)?;
-        }
-        Ok(Value::Null)
-    }
-
-    fn topic_attributes(&self, input: &Value) -> Result<Value, ServiceError> {
-        self.existing(required(input, "TopicArn")?, |topic| {
-            let mut attributes = json!({
-                "TopicArn": topic.arn,
-                "Owner": self.context.account,
-                "SubscriptionsConfirmed": topic.subscriptions.len().to_string(),
-                "SubscriptionsPending": "0",
-                "SubscriptionsDeleted": "0",
-            });
-            for (name, value) in &topic.attributes {
-                attributes[name] = value.as_str().into();
-            }
-            json!({"Attributes": attributes})
-        })
-    }
-
-    fn subscribe(&self, input: &Value) -> Result<Value, ServiceError> {
-        let (protocol, endpoint) = (required(input, "Protocol")?, required(input, "Endpoint")?);
-        let id = self.context.entropy.uuid();
-        let mut topics = self.topics.lock();
-        let arn = required(input, "TopicArn")?;
-        let topic = topics.get_mut(arn).ok_or_else(no_topic)?;
-        let found = topic.subscriptions.iter().find(|one| one.protocol == protocol && one.endpoint == endpoint);
-        if let Some(found) = found {
-            return Ok(json!({"SubscriptionArn": found.arn}));
-        }
-        let subscription = Subscription {
-            arn: format!("{arn}:{id}"),
-            protocol: protocol.to_owned(),
-            endpoint: endpoint.to_owned(),
+        let Value::Object(members) = input else {
+            return Err(invalid("the request has no members"));
         };
-        let answer = json!({"SubscriptionArn": subscription.arn});
-        topic.subscriptions.push(subscription);
-        self.topic_documents.write(&topic.name, topic)?;
-        Ok(answer)
-    }
-
-    fn unsubscribe(&self, input: &Value) -> Result<Value, ServiceError> {
-        let arn = required(input, "SubscriptionArn")?;
-        for topic in self.topics.lock().values_mut() {
-            let before = topic.subscriptions.len();
-            topic.subscriptions.retain(|subscription| subscription.arn != arn);
-            if topic.subscriptions.len() < before {
-                self.topic_documents.write(&topic.name, topic)?;
-            }
+        let request = Request { action, members: &members };
+        match action {
+            "CreateTopic" => self.create_topic(&request),
+            "DeleteTopic" => self.delete_topic(&request),
+            "ListTopics" => self.list_topics(&request),
+            "GetTopicAttributes" => self.get_topic_attributes(&request),
+            "SetTopicAttributes" => self.set_topic_attributes(&request),
+            "TagResource" => self.tag_resource(&request),
+            "UntagResource" => self.untag_resource(&request),
+            "ListTagsForResource" => self.list_tags(&request),
+            "Subscribe" => self.subscribe(&request),
+            "Unsubscribe" => self.unsubscribe(&request),
+            "ListSubscriptions" => self.list_subscriptions(&request),
+            "ListSubscriptionsByTopic" => self.list_subscriptions_by_topic(&request),
+            "GetSubscriptionAttributes" => self.get_subscription_attributes(&request),
+            "Publish" => self.publish(&request),
+            other => Err(ServiceError::unsupported_action("sns", other)),
         }
-        Ok(Value::Null)
     }
 
-    fn list_subscriptions(&self, of: Option<&str>) -> Value {
-        let topics = self.topics.lock();
-        let listed: Vec<Value> = topics
-            .values()
-            .filter(|topic| of.is_none_or(|of| topic.arn == of))
-            .flat_map(|topic| {
-                topic.subscriptions.iter().map(|subscription| {
-                    json!({
-                        "SubscriptionArn": subscription.arn,
-                        "Owner": self.context.account,
-                        "Protocol": subscription.protocol,
-                        "Endpoint": subscription.endpoint,
-                        "TopicArn": topic.arn,
-                    })
-                })
-            })
-            .collect();
-        json!({"Subscriptions": listed})
+    /// Every message that was ever published, in order, those of earlier processes included.
+    pub fn messages(&self) -> Vec<Message> {
+        self.state.lock().messages.clone()
     }
 
-    fn existing<T>(&self, arn: &str, look: impl FnOnce(&Topic) -> T) -> Result<T, ServiceError> {
-        self.topics.lock().get(arn).map(look).ok_or_else(no_topic)
+    fn save(&self, topic: &Topic) -> Result<(), ServiceError> {
+        Ok(self.topic_documents.write(&topic.name, topic)?)
     }
 }
 
-fn no_topic() -> ServiceError {
-    ServiceError::new("NotFound", "Topic does not exist").with_status(http::StatusCode::NOT_FOUND)
+/// A request's members, read by name.
+struct Request<'a> {
+    action: &'a str,
+    members: &'a Map<String, Value>,
+}
+
+impl<'a> Request<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.members.get(name).and_then(Value::as_str)
+    }
+
+    fn required(&self, name: &str) -> Result<&'a str, ServiceError> {
+        self.text(name)
+            .ok_or_else(|| invalid(&format!("{name} Reason: no value for required parameter")))
+    }
+
+    fn refuse(&self, unsupported: &[&str]) -> Result<(), ServiceError> {
+        match unsupported.iter().find(|name| self.members.contains_key(**name)) {
+            Some(name) => Err(invalid(&format!(
+                "{name} Reason: the local runtime does not support it in {}",
+                self.action
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// One page of `items`; the token is the number of items before it.
+    fn page<T>(&self, items: Vec<T>) -> Result<(Vec<T>, Option<String>), ServiceError> {
+        const PAGE: usize = 100;
+        let skip = match self.text("NextToken") {
+            None => 0,
+            Some(token) => token
+                .parse::<usize>()
+                .map_err(|_| invalid("NextToken Reason: it was not given by this service"))?,
+        };
+        let more = items.len() > skip.saturating_add(PAGE);
+        let page = items.into_iter().skip(skip).take(PAGE).collect();
+        Ok((page, more.then(|| (skip + PAGE).to_string())))
+    }
 }
 
 fn invalid(what: &str) -> ServiceError {
     ServiceError::new("InvalidParameter", format!("Invalid parameter: {what}"))
 }
 
-fn required<'a>(input: &'a Value, member: &str) -> Result<&'a str, ServiceError> {
-    input[member].as_str().filter(|text| !text.is_empty()).ok_or_else(|| invalid(member))
+fn no_such_topic() -> ServiceError {
+    ServiceError::new("NotFound", "Topic does not exist").with_status(StatusCode::NOT_FOUND)
+}
+
+/// Text or a boolean, as the two protocols give it.
+fn is_true(value: Option<&Value>) -> bool {
+    matches!(value, Some(Value::Bool(true))) || value.and_then(Value::as_str) == Some("true")
 }
