@@ -32,6 +32,19 @@ fn of_service(method: &Method) -> &'static str {
     }
 }
 
+/// Settings of a bucket that can be put; none of them is supported, but faults may ask for them.
+const SUBRESOURCES: [(&str, &str); 9] = [
+    ("encryption", "PutBucketEncryption"),
+    ("lifecycle", "PutBucketLifecycleConfiguration"),
+    ("logging", "PutBucketLogging"),
+    ("notification", "PutBucketNotificationConfiguration"),
+    ("ownershipControls", "PutBucketOwnershipControls"),
+    ("policy", "PutBucketPolicy"),
+    ("publicAccessBlock", "PutPublicAccessBlock"),
+    ("tagging", "PutBucketTagging"),
+    ("versioning", "PutBucketVersioning"),
+];
+
 fn of_bucket(
     method: &Method,
     has: &dyn Fn(&str) -> bool,
@@ -51,7 +64,10 @@ fn of_bucket(
         }
         Method::GET => "ListObjects",
         Method::HEAD => "HeadBucket",
-        Method::PUT => "CreateBucket",
+        Method::PUT => match SUBRESOURCES.iter().find(|(name, _)| has(name)) {
+            Some((_, operation)) => operation,
+            None => "CreateBucket",
+        },
         Method::DELETE => "DeleteBucket",
         Method::POST if has("delete") => "DeleteObjects",
         _ => "Unknown",
@@ -126,6 +142,7 @@ mod tests {
         let cases = [
             ("GET", "/?x-id=ListBuckets", false, "ListBuckets"),
             ("PUT", "/b", false, "CreateBucket"),
+            ("PUT", "/b?versioning", false, "PutBucketVersioning"),
             ("GET", "/b/?list-type=2&prefix=a", false, "ListObjectsV2"),
             ("GET", "/b?prefix=a", false, "ListObjects"),
             ("POST", "/b?delete", false, "DeleteObjects"),

@@ -1,6 +1,10 @@
 //! What happens to a request before the protocol sees it: its signature, which nobody checks, is taken off, and a body in
 //! AWS's chunks is taken apart.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::StreamExt;
 use http::request::Parts;
 use http::{HeaderValue, Request, Uri, header};
 
@@ -17,6 +21,40 @@ const SIGNATURE_PARAMETERS: [&str; 7] = [
     "x-amz-signature",
     "x-amz-signedheaders",
 ];
+
+/// Whether the client was told to go on with its body.
+///
+/// A client that asks first (`Expect: 100-continue`) and gets its final answer at once cannot use the connection again:
+/// botocore would take the next answer for a part of this one. Such an answer closes the connection, as S3's does.
+pub(super) struct Expectation {
+    expects: bool,
+    continued: Arc<AtomicBool>,
+}
+
+impl Expectation {
+    /// Watches whether the body is read.
+    pub(super) fn of(request: Request<Body>) -> (Request<Body>, Self) {
+        let continued = Arc::new(AtomicBool::new(false));
+        let expects = request.headers().contains_key(header::EXPECT);
+        let watched = Arc::clone(&continued);
+        let request = if expects {
+            request.map(|body| {
+                Body::from_stream(
+                    body.into_data_stream()
+                        .inspect(move |_| watched.store(true, Ordering::Relaxed)),
+                )
+            })
+        } else {
+            request
+        };
+        (request, Self { expects, continued })
+    }
+
+    /// Whether the answer has to close the connection.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.expects && !self.continued.load(Ordering::Relaxed)
+    }
+}
 
 /// The same request, unsigned and with a plain body.
 pub(super) fn plain(request: Request<Body>) -> Request<Body> {

@@ -318,6 +318,23 @@ async fn a_body_with_another_digest_than_stated_is_refused() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_before_the_body_closes_the_connection_of_a_client_that_asked_first() {
+    let fixture = fixture().await;
+    let expecting = |uri: &str, body: &'static str| {
+        request("PUT", uri)
+            .header("expect", "100-continue")
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let refused = fixture.send(expecting("/nowhere/a", "x")).await;
+    assert_eq!(refused.headers()["connection"], "close");
+    let empty = fixture.send(expecting("/warehouse/empty", "")).await;
+    assert_eq!(empty.headers()["connection"], "close");
+    let accepted = fixture.send(expecting("/warehouse/a", "x")).await;
+    assert!(!accepted.headers().contains_key("connection"));
+}
+
+#[tokio::test]
 async fn headers_that_aws_would_obey_and_this_store_does_not_are_refused_by_name() {
     let fixture = fixture().await;
     for (header, value) in [("x-amz-tagging", "a=b"), ("x-amz-acl", "public-read")] {

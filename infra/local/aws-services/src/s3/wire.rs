@@ -14,7 +14,7 @@ use super::convert::{
 use super::error::S3Error;
 use super::list::ListRequest;
 use super::objects::{ObjectHead, PutOptions};
-use super::request;
+use super::request::{self, Expectation};
 use super::staging::Expected;
 use crate::gateway::Body;
 
@@ -24,8 +24,9 @@ const PAGE: i32 = 1000;
 /// Answers one request.
 pub(super) async fn answer(s3: &Arc<S3>, request: http::Request<Body>) -> http::Response<Body> {
     let service = S3ServiceBuilder::new(Wire(Arc::clone(s3))).build();
+    let (request, expectation) = Expectation::of(request);
     let request = request::plain(request).map(s3s::Body::http_body_unsync);
-    match service.call(request).await {
+    let mut response = match service.call(request).await {
         Ok(response) => response.map(Body::new),
         Err(error) => {
             let cause: s3s::StdError = error.into();
@@ -34,7 +35,14 @@ pub(super) async fn answer(s3: &Arc<S3>, request: http::Request<Body>) -> http::
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
             response
         }
+    };
+    if expectation.was_cut_short() {
+        let close = http::HeaderValue::from_static("close");
+        response
+            .headers_mut()
+            .insert(http::header::CONNECTION, close);
     }
+    response
 }
 
 struct Wire(Arc<S3>);
