@@ -210,7 +210,6 @@ impl s3s::S3 for Wire {
         self.0.create_bucket(&input.bucket).await?;
         done(CreateBucketOutput {
             location: Some(format!("/{}", input.bucket)),
-            ..CreateBucketOutput::default()
         })
     }
 
