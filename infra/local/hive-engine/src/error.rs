@@ -15,7 +15,15 @@ pub struct HiveError {
     pub failure: Box<Failure>,
 }
 
-/// Where in which script a statement stands.
+impl HiveError {
+    /// A failure that belongs to no statement of a script.
+    pub(crate) fn outside(what: &str, failure: Failure) -> Self {
+        let place = Place { script: what.to_owned(), line: 0, column: 0, statement: 0, text: String::new() };
+        Self { place, failure: Box::new(failure) }
+    }
+}
+
+/// Where in which script a statement stands. A statement number of 0 means that no script is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The script's name as the caller gave it.

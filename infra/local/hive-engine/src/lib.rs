@@ -15,11 +15,15 @@ pub mod outcome;
 pub mod session;
 
 mod cast;
+mod execute;
 mod functions;
+mod load;
 mod metastore;
 mod orc;
+mod plan;
 mod script;
 mod syntax;
+mod tables;
 mod text;
 mod types;
 mod value;

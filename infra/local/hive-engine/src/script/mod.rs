@@ -1,4 +1,6 @@
-//! Scripts before they are HiveQL: cut into statements ([`split`]) and filled with variables ([`variables`]).
+//! Scripts before they are HiveQL: cut into statements ([`split`]), filled with variables ([`variables`]), and the commands that
+//! are the client's own ([`command`]).
 
+pub(crate) mod command;
 pub(crate) mod split;
 pub(crate) mod variables;

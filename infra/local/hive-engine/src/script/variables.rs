@@ -42,6 +42,11 @@ pub(crate) struct Substituted {
 }
 
 impl Substituted {
+    /// A text in which nothing was replaced.
+    pub(crate) fn unchanged(raw: &str) -> Self {
+        Self { text: raw.to_owned(), origin: (0..raw.len()).collect(), unset: Vec::new() }
+    }
+
     /// Offset in the raw text of an offset in the substituted text.
     pub(crate) fn raw_offset(&self, offset: usize) -> usize {
         self.origin
@@ -56,8 +61,7 @@ impl Substituted {
 /// # Errors
 /// When values refer to each other more than 40 deep.
 pub(crate) fn substitute(raw: &str, variables: &Variables) -> Result<Substituted, Failure> {
-    let mut text = raw.to_owned();
-    let mut origin: Vec<usize> = (0..raw.len()).collect();
+    let Substituted { mut text, mut origin, .. } = Substituted::unchanged(raw);
     let mut unset = Vec::new();
     for _ in 0..=DEPTH {
         let mut next = String::with_capacity(text.len());

@@ -1,0 +1,54 @@
+//! DESCRIBE of tables and databases.
+
+use super::format::serde_class;
+use super::{Executed, Executor};
+use crate::error::Failure;
+use crate::metastore::model::{Column, TableKind};
+use crate::syntax::reader::TableName;
+
+const COLUMNS: [&str; 3] = ["col_name", "data_type", "comment"];
+
+fn row(first: &str, second: &str, third: &str) -> Vec<String> {
+    vec![first.to_owned(), second.to_owned(), third.to_owned()]
+}
+
+impl Executor<'_> {
+    pub(super) fn describe(&self, name: &TableName, formatted: bool) -> Result<Executed, Failure> {
+        let table = self.table(name)?;
+        let line = |column: &Column, kind: String| row(&column.name, &kind, column.comment.as_deref().unwrap_or(""));
+        let mut rows: Vec<Vec<String>> =
+            table.columns.iter().map(|column| line(column, table.column_type(column).to_string())).collect();
+        let partition_columns: Vec<Vec<String>> =
+            table.partition_columns.iter().map(|column| line(column, column.kind.to_string())).collect();
+        rows.extend(partition_columns.clone());
+        if table.is_partitioned() {
+            rows.push(row("", "", ""));
+            rows.push(row("# Partition Information", "", ""));
+            rows.push(row("# col_name", "data_type", "comment"));
+            rows.extend(partition_columns);
+        }
+        if formatted {
+            let kind = match table.kind {
+                TableKind::ManagedTable => "MANAGED_TABLE",
+                TableKind::ExternalTable => "EXTERNAL_TABLE",
+                TableKind::VirtualView => "VIRTUAL_VIEW",
+            };
+            rows.push(row("", "", ""));
+            rows.push(row("# Detailed Table Information", "", ""));
+            rows.push(row("Database:", &table.database, ""));
+            rows.push(row("Location:", &table.location, ""));
+            rows.push(row("Table Type:", kind, ""));
+            rows.push(row("Comment:", table.comment.as_deref().unwrap_or(""), ""));
+            rows.push(row("SerDe Library:", serde_class(table.serde), ""));
+            rows.extend(table.properties.iter().map(|(key, value)| row("Table Parameter:", key, value)));
+            rows.extend(table.serde_properties.iter().map(|(key, value)| row("Storage Desc Param:", key, value)));
+        }
+        Ok(Executed::rows(&COLUMNS, rows))
+    }
+
+    pub(super) fn describe_database(&self, name: &str) -> Result<Executed, Failure> {
+        let database = self.existing_database(name)?;
+        let row = vec![database.name, database.comment.unwrap_or_default(), database.location];
+        Ok(Executed::rows(&["db_name", "comment", "location"], [row]))
+    }
+}

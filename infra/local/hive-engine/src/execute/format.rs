@@ -1,0 +1,71 @@
+//! ROW FORMAT and STORED AS as the metastore keeps them. What this engine cannot read and write is refused here, by name.
+
+use std::collections::BTreeMap;
+
+use crate::error::Failure;
+use crate::load::OutputFormat;
+use crate::metastore::model::{FileFormat, Serde};
+use crate::orc::Compression;
+use crate::syntax::statement::FormatClause;
+use crate::text::format::RowFormat;
+
+/// Format, serde and its properties.
+pub(crate) type StoredFormat = (FileFormat, Serde, BTreeMap<String, String>);
+
+/// The format of a table; `default` is `hive.default.fileformat`.
+pub(crate) fn stored_format(clause: &FormatClause, default: &str) -> Result<StoredFormat, Failure> {
+    let by_serde = clause.serde.as_deref().map(serde_named).transpose()?;
+    let stored = match (&clause.stored_as, by_serde) {
+        (Some(stored), _) => stored.clone(),
+        (None, Some(Serde::Orc)) => "ORC".to_owned(),
+        (None, Some(_)) => "TEXTFILE".to_owned(),
+        (None, None) if clause.delimited => "TEXTFILE".to_owned(),
+        (None, None) => default.to_uppercase(),
+    };
+    let format = match stored.as_str() {
+        "TEXTFILE" => FileFormat::Textfile,
+        "ORC" => FileFormat::Orc,
+        other => return Err(Failure::unsupported(format!("STORED AS {other}"))),
+    };
+    let serde = match (format, by_serde) {
+        (FileFormat::Orc, None | Some(Serde::Orc)) => Serde::Orc,
+        (FileFormat::Textfile, None) => Serde::LazySimple,
+        (FileFormat::Textfile, Some(serde @ (Serde::LazySimple | Serde::OpenCsv))) => serde,
+        _ => return Err(Failure::semantic(format!("the serde {} cannot read {stored}", clause.serde.as_deref().unwrap_or_default()))),
+    };
+    if format == FileFormat::Orc && clause.delimited {
+        return Err(Failure::semantic("ROW FORMAT DELIMITED does not go together with STORED AS ORC"));
+    }
+    let properties: BTreeMap<String, String> = clause.serde_properties.iter().cloned().collect();
+    if format == FileFormat::Textfile {
+        RowFormat::from_properties(serde, &|name| properties.get(name).cloned())?;
+    }
+    Ok((format, serde, properties))
+}
+
+fn serde_named(class: &str) -> Result<Serde, Failure> {
+    match class {
+        "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe" => Ok(Serde::LazySimple),
+        "org.apache.hadoop.hive.serde2.OpenCSVSerde" => Ok(Serde::OpenCsv),
+        "org.apache.hadoop.hive.ql.io.orc.OrcSerde" => Ok(Serde::Orc),
+        other => Err(Failure::unsupported(format!("ROW FORMAT SERDE '{other}'"))),
+    }
+}
+
+/// The class name of a serde.
+pub(crate) fn serde_class(serde: Serde) -> &'static str {
+    match serde {
+        Serde::LazySimple => "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+        Serde::OpenCsv => "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+        Serde::Orc => "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+    }
+}
+
+/// How INSERT OVERWRITE DIRECTORY writes.
+pub(crate) fn directory_format(clause: &FormatClause) -> Result<OutputFormat, Failure> {
+    let (format, serde, properties) = stored_format(clause, "TEXTFILE")?;
+    match format {
+        FileFormat::Orc => Ok(OutputFormat::Orc(Compression::named(properties.get("orc.compress").map(String::as_str))?)),
+        FileFormat::Textfile => Ok(OutputFormat::Text(RowFormat::from_properties(serde, &|name| properties.get(name).cloned())?)),
+    }
+}

@@ -1,0 +1,8 @@
+//! Hive queries for DataFusion: the syntax tree is rewritten ([`rewrite`], [`expression`], [`select`]), operators get Hive's
+//! types ([`operators`]), and a session of DataFusion is made per statement ([`context`]).
+
+pub(crate) mod context;
+mod expression;
+mod operators;
+mod rewrite;
+mod select;

@@ -1,0 +1,154 @@
+//! Streams the rows of some files of a table. One file is open at a time, on a thread for blocking work.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::streaming::PartitionStream;
+
+use super::prune::partition_column;
+use crate::functions::udf::external;
+use crate::orc::read::{OrcColumn, OrcReader};
+use crate::text::format::TextFormat;
+use crate::text::read::{Columns, TextReader, Wanted};
+use crate::types::HiveType;
+
+/// Batches that wait for the query; reading goes on meanwhile.
+const BATCHES_AHEAD: usize = 2;
+
+/// Where a column of a scan comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// The file.
+    Column { position: usize, name: String, kind: HiveType },
+    /// The partition.
+    Partition { position: usize, kind: HiveType },
+    FileName,
+    Offset,
+}
+
+/// One file to read.
+#[derive(Debug, Clone)]
+pub(super) struct FilePart {
+    pub path: PathBuf,
+    pub address: String,
+    pub bytes: u64,
+    pub values: Arc<Vec<Option<String>>>,
+}
+
+/// Some files of a table.
+#[derive(Debug)]
+pub(super) struct Scan {
+    schema: SchemaRef,
+    sources: Vec<Source>,
+    /// Absent for ORC.
+    text: Option<TextFormat>,
+    parts: Vec<FilePart>,
+    batch_rows: usize,
+}
+
+impl Scan {
+    pub(super) fn new(
+        schema: SchemaRef,
+        sources: Vec<Source>,
+        text: Option<TextFormat>,
+        parts: Vec<FilePart>,
+        batch_rows: usize,
+    ) -> Self {
+        Self { schema, sources, text, parts, batch_rows }
+    }
+}
+
+impl PartitionStream for Scan {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), BATCHES_AHEAD);
+        let sender = builder.tx();
+        let scan = Self {
+            schema: Arc::clone(&self.schema),
+            sources: self.sources.clone(),
+            text: self.text.clone(),
+            parts: self.parts.clone(),
+            batch_rows: self.batch_rows,
+        };
+        builder.spawn_blocking(move || {
+            for part in &scan.parts {
+                let mut reader = scan.open(part)?;
+                while let Some(columns) = reader.next_batch(scan.batch_rows)? {
+                    let batch = scan.batch(part, columns)?;
+                    if sender.blocking_send(Ok(batch)).is_err() {
+                        // Nobody wants more: a LIMIT is satisfied or the query was given up.
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        });
+        builder.build()
+    }
+}
+
+/// A reader of either format.
+enum Reader {
+    Text(Box<TextReader>),
+    Orc(OrcReader),
+}
+
+impl Reader {
+    fn next_batch(&mut self, most: usize) -> Result<Option<Columns>> {
+        match self {
+            Self::Text(reader) => reader.next_batch(most).map_err(external),
+            Self::Orc(reader) => reader.next_batch(most).map_err(external),
+        }
+    }
+}
+
+impl Scan {
+    fn open(&self, part: &FilePart) -> Result<Reader> {
+        if let Some(format) = &self.text {
+            let wanted = self.sources.iter().filter_map(|source| match source {
+                Source::Column { position, kind, .. } => Some(Wanted::Field(*position, kind.clone())),
+                Source::FileName => Some(Wanted::FileName),
+                Source::Offset => Some(Wanted::Offset),
+                Source::Partition { .. } => None,
+            });
+            let reader = TextReader::open(&part.path, part.address.clone(), format.clone(), wanted.collect());
+            return Ok(Reader::Text(Box::new(reader.map_err(external)?)));
+        }
+        let wanted = self.sources.iter().filter_map(|source| match source {
+            Source::Column { position, name, kind } => {
+                Some(OrcColumn { name: name.clone(), position: *position, kind: kind.clone() })
+            }
+            _ => None,
+        });
+        Ok(Reader::Orc(OrcReader::open(&part.path, wanted.collect(), self.batch_rows).map_err(external)?))
+    }
+
+    /// Puts the file's columns and the partition's values into the order of the scan.
+    fn batch(&self, part: &FilePart, (columns, rows): Columns) -> Result<RecordBatch> {
+        let mut from_file = columns.into_iter();
+        let columns = self.sources.iter().map(|source| -> Result<ArrayRef> {
+            match source {
+                Source::Partition { position, kind } => {
+                    let value = part.values.get(*position).and_then(Option::as_deref);
+                    partition_column(std::iter::repeat_n(value, rows), kind)
+                }
+                Source::FileName if self.text.is_none() => {
+                    Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&part.address, rows))))
+                }
+                _ => Ok(from_file
+                    .next()
+                    .unwrap_or_else(|| new_null_array(&datafusion::arrow::datatypes::DataType::Null, rows))),
+            }
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect::<Result<_>>()?, &options)?)
+    }
+}
