@@ -317,8 +317,12 @@ impl Emr {
         };
         entry.cluster.advance(now, &mut world);
         let effects = world.effects;
-        if !effects.is_empty() {
-            self.carry_out(entry, effects);
+        // That a command is being run matters to this process only, and is not worth a document.
+        let is_told = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Tell(_)));
+        self.carry_out(entry, effects);
+        if is_told {
             if let Err(error) = self.documents.write(id, &entry.cluster) {
                 tracing::error!(cluster = id, %error, "cannot keep the state of a cluster");
             }

@@ -153,12 +153,12 @@ impl Cluster {
         self.tell_step(index, world);
     }
 
-    /// Steps whose command ran in a process that is gone.
+    /// Steps that ran in a process that is gone, whatever they had got to.
     pub(super) fn steps_without_process(&mut self, at: Timestamp, world: &mut World<'_>) {
         let orphans: Vec<String> = self
             .steps
             .iter()
-            .filter(|step| step.command_runs)
+            .filter(|step| matches!(step.state, StepState::Running | StepState::CancelPending))
             .map(|step| step.id.clone())
             .collect();
         for id in orphans {
