@@ -218,6 +218,13 @@ pub(super) struct KeyValue {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct OfCluster {
     pub(super) cluster_id: String,
+}
+
+/// Lists that always fit on one page.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct ListOfCluster {
+    pub(super) cluster_id: String,
     pub(super) marker: Option<String>,
 }
 

@@ -81,10 +81,8 @@ impl Role {
 /// How an instance is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Market {
-    /// At the list price.
+pub(super) enum Market {
     OnDemand,
-    /// From spare capacity.
     Spot,
 }
 

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::input::{
-    self, DescribeStep, ListClusters, ListInstances, ListReleaseLabels, ListSteps, OfCluster,
+    self, DescribeStep, ListClusters, ListInstances, ListOfCluster, ListReleaseLabels, ListSteps,
+    OfCluster,
 };
 use super::model::{Cluster, ClusterState, InstanceState, StepState};
 use super::{Emr, releases};
@@ -99,6 +100,15 @@ fn page<T>(
     Ok((page.map(|(_, element)| element).collect(), next))
 }
 
+/// A request for a list that has no second page, so that no marker can be right.
+fn one_page(action: &str, input: Value) -> Result<ListOfCluster, ServiceError> {
+    let request: ListOfCluster = input::read(action, input)?;
+    match request.marker {
+        Some(_) => Err(invalid("Marker is not valid.")),
+        None => Ok(request),
+    }
+}
+
 fn answer(name: &str, elements: Vec<Value>, next: Option<String>) -> Value {
     let mut answer = json!({});
     answer[name] = Value::from(elements);
@@ -134,7 +144,7 @@ impl Emr {
     }
 
     pub(super) fn list_instance_fleets(&self, input: Value) -> Result<Value, ServiceError> {
-        let request: OfCluster = input::read("ListInstanceFleets", input)?;
+        let request = one_page("ListInstanceFleets", input)?;
         self.look(&request.cluster_id, |cluster, _| {
             must_use(cluster, false, "ListInstanceFleets")?;
             let fleets = cluster
@@ -146,7 +156,7 @@ impl Emr {
     }
 
     pub(super) fn list_instance_groups(&self, input: Value) -> Result<Value, ServiceError> {
-        let request: OfCluster = input::read("ListInstanceGroups", input)?;
+        let request = one_page("ListInstanceGroups", input)?;
         self.look(&request.cluster_id, |cluster, _| {
             must_use(cluster, true, "ListInstanceGroups")?;
             let groups = cluster
@@ -256,7 +266,7 @@ impl Emr {
     }
 
     pub(super) fn list_bootstrap_actions(&self, input: Value) -> Result<Value, ServiceError> {
-        let request: OfCluster = input::read("ListBootstrapActions", input)?;
+        let request = one_page("ListBootstrapActions", input)?;
         // RunJobFlow refuses them, so no cluster has any.
         self.look(&request.cluster_id, |_, _| {
             Ok(json!({"BootstrapActions": []}))
