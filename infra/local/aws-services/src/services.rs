@@ -105,7 +105,7 @@ impl Services {
         let lambda = Lambda::open(&context, config.invoker)?;
         let events = Events::open(&context, Arc::clone(&sns))?;
         let states = StepFunctions::open(&context)?;
-        let scheduler = Scheduler::open(&context, Arc::clone(&states))?;
+        let scheduler = Scheduler::open(&context, Arc::clone(events.delivery()))?;
         events.connect(&states);
         states.connect(Neighbours {
             lambda: Arc::clone(&lambda),

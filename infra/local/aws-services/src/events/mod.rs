@@ -1,12 +1,15 @@
 //! EventBridge: rules on the default bus, and what they start. Step Functions publishes the changes of its executions here.
 //!
-//! * `pattern`: which events a rule is for. * `target`: what a target gets to see.
+//! * `pattern`: which events a rule is for. * `target`: what can be one. * `transformation`: what it
+//! gets to see. * `delivery`: how it gets there.
 
+pub(crate) mod delivery;
 mod pattern;
 mod target;
+mod transformation;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -15,9 +18,9 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::documents::Documents;
 use crate::failure::{ServiceError, StartError};
-use crate::observer::Occurrence;
 use crate::sns::Sns;
 use crate::states::StepFunctions;
+use delivery::{Delivery, Patience, Shipment};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Rule {
@@ -33,35 +36,44 @@ struct Rule {
 /// The service `events`.
 pub struct Events {
     context: Context,
-    sns: Arc<Sns>,
-    states: OnceLock<Weak<StepFunctions>>,
+    delivery: Arc<Delivery>,
     documents: Documents,
     rules: Mutex<BTreeMap<String, Rule>>,
-    this: Weak<Self>,
 }
 
 impl Events {
     pub(crate) fn open(context: &Context, sns: Arc<Sns>) -> Result<Arc<Self>, StartError> {
         let documents = context.documents("events")?;
         let rules: Vec<Rule> = documents.read_all()?;
-        Ok(Arc::new_cyclic(|this| Self {
+        Ok(Arc::new(Self {
             context: context.clone(),
-            sns,
-            states: OnceLock::new(),
+            delivery: Arc::new(Delivery::new(context, sns)),
             documents,
-            rules: Mutex::new(rules.into_iter().map(|rule| (rule.name.clone(), rule)).collect()),
-            this: this.clone(),
+            rules: Mutex::new(
+                rules
+                    .into_iter()
+                    .map(|rule| (rule.name.clone(), rule))
+                    .collect(),
+            ),
         }))
     }
 
     /// Lets rules start state machines. To be called once, before the first event.
     pub(crate) fn connect(&self, states: &Arc<StepFunctions>) {
-        let _ = self.states.set(Arc::downgrade(states));
+        self.delivery.connect(states);
+    }
+
+    /// The way to targets, which schedules share.
+    pub(crate) fn delivery(&self) -> &Arc<Delivery> {
+        &self.delivery
     }
 
     /// Answers one action with members as AWS names them. The caller holds a `Work` guard.
     pub async fn call(self: &Arc<Self>, action: &str, input: Value) -> Result<Value, ServiceError> {
-        if input["EventBusName"].as_str().is_some_and(|bus| bus != "default") {
+        if input["EventBusName"]
+            .as_str()
+            .is_some_and(|bus| bus != "default")
+        {
             return Err(ServiceError::unsupported_parameter(action, "EventBusName"));
         }
         match action {
@@ -71,7 +83,9 @@ impl Events {
             "ListRules" => self.list_rules(&input),
             "PutTargets" => self.put_targets(&input),
             "RemoveTargets" => self.remove_targets(&input),
-            "ListTargetsByRule" => self.existing(&input, "Rule", |rule| json!({"Targets": rule.targets})),
+            "ListTargetsByRule" => {
+                self.existing(&input, "Rule", |rule| json!({"Targets": rule.targets}))
+            }
             "EnableRule" => self.switch(&input, true),
             "DisableRule" => self.switch(&input, false),
             "PutEvents" => self.put_events(&input),
@@ -82,13 +96,20 @@ impl Events {
     fn put_rule(&self, input: &Value) -> Result<Value, ServiceError> {
         let name = required(input, "Name")?;
         if !input["ScheduleExpression"].is_null() {
-            return Err(ServiceError::unsupported_parameter("PutRule", "ScheduleExpression"));
+            return Err(ServiceError::unsupported_parameter(
+                "PutRule",
+                "ScheduleExpression",
+            ));
         }
         let text = required(input, "EventPattern")?;
-        let pattern: Value = serde_json::from_str(text).map_err(|error| invalid_pattern(&error.to_string()))?;
+        let pattern: Value =
+            serde_json::from_str(text).map_err(|error| invalid_pattern(&error.to_string()))?;
         pattern::check(&pattern).map_err(|reason| invalid_pattern(&reason))?;
         let mut rules = self.rules.lock();
-        let targets = rules.get(name).map(|rule| rule.targets.clone()).unwrap_or_default();
+        let targets = rules
+            .get(name)
+            .map(|rule| rule.targets.clone())
+            .unwrap_or_default();
         let rule = Rule {
             arn: self.context.arn("events", &format!("rule/{name}")),
             name: name.to_owned(),
@@ -107,7 +128,9 @@ impl Events {
         let name = required(input, "Name")?;
         let mut rules = self.rules.lock();
         if rules.get(name).is_some_and(|rule| !rule.targets.is_empty()) {
-            return Err(ServiceError::validation("Rule can't be deleted since it has targets."));
+            return Err(ServiceError::validation(
+                "Rule can't be deleted since it has targets.",
+            ));
         }
         rules.remove(name);
         self.documents.remove(name)?;
@@ -117,7 +140,11 @@ impl Events {
     fn list_rules(&self, input: &Value) -> Result<Value, ServiceError> {
         let prefix = input["NamePrefix"].as_str().unwrap_or_default();
         let rules = self.rules.lock();
-        let listed: Vec<Value> = rules.values().filter(|rule| rule.name.starts_with(prefix)).map(described).collect();
+        let listed: Vec<Value> = rules
+            .values()
+            .filter(|rule| rule.name.starts_with(prefix))
+            .map(described)
+            .collect();
         Ok(json!({"Rules": listed}))
     }
 
@@ -137,7 +164,9 @@ impl Events {
 
     fn remove_targets(&self, input: &Value) -> Result<Value, ServiceError> {
         let ids = input["Ids"].as_array().cloned().unwrap_or_default();
-        self.change(required(input, "Rule")?, |rule| rule.targets.retain(|target| !ids.contains(&target["Id"])))?;
+        self.change(required(input, "Rule")?, |rule| {
+            rule.targets.retain(|target| !ids.contains(&target["Id"]))
+        })?;
         Ok(json!({"FailedEntryCount": 0, "FailedEntries": []}))
     }
 
@@ -147,26 +176,73 @@ impl Events {
     }
 
     fn put_events(&self, input: &Value) -> Result<Value, ServiceError> {
+        let given = input["Entries"]
+            .as_array()
+            .filter(|entries| (1..=10).contains(&entries.len()));
+        let Some(given) = given else {
+            return Err(ServiceError::validation(
+                "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and 10",
+            ));
+        };
         let mut entries = Vec::new();
-        for entry in input["Entries"].as_array().into_iter().flatten() {
-            let detail = entry["Detail"].as_str().unwrap_or("{}");
-            match serde_json::from_str::<Value>(detail) {
-                Ok(detail) => {
-                    let text = |member: &str| entry[member].as_str().unwrap_or_default();
-                    let resources: Vec<&str> =
-                        entry["Resources"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                    let id = self.publish(text("Source"), text("DetailType"), &resources, detail);
-                    entries.push(json!({"EventId": id}));
+        let mut failed = 0;
+        for entry in given {
+            entries.push(match self.put_entry(entry) {
+                Ok(id) => json!({"EventId": id}),
+                Err(error) => {
+                    failed += 1;
+                    json!({"ErrorCode": error.code, "ErrorMessage": error.message})
                 }
-                Err(_) => entries.push(json!({"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."})),
-            }
+            });
         }
-        let failed = entries.iter().filter(|entry| entry.get("ErrorCode").is_some()).count();
         Ok(json!({"FailedEntryCount": failed, "Entries": entries}))
     }
 
+    fn put_entry(&self, entry: &Value) -> Result<String, ServiceError> {
+        let text = |member: &str| {
+            entry[member].as_str().filter(|text| !text.is_empty()).ok_or_else(|| {
+                ServiceError::new(
+                    "InvalidArgument",
+                    format!("Parameter {member} is not valid. Reason: {member} is a required argument."),
+                )
+            })
+        };
+        let (source, detail_type, detail) = (text("Source")?, text("DetailType")?, text("Detail")?);
+        if source.starts_with("aws.") {
+            return Err(ServiceError::new(
+                "NotAuthorizedForSourceException",
+                format!("Not authorized for the source: {source}"),
+            ));
+        }
+        if entry["EventBusName"]
+            .as_str()
+            .is_some_and(|bus| bus != "default")
+        {
+            return Err(ServiceError::unsupported_parameter(
+                "PutEvents",
+                "EventBusName",
+            ));
+        }
+        let Ok(detail @ Value::Object(_)) = serde_json::from_str(detail) else {
+            return Err(ServiceError::new("MalformedDetail", "Detail is malformed."));
+        };
+        let resources: Vec<&str> = entry["Resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        Ok(self.publish(source, detail_type, &resources, detail))
+    }
+
     /// Puts an event on the bus and returns its id. The caller holds a `Work` guard; targets take one along.
-    pub(crate) fn publish(&self, source: &str, detail_type: &str, resources: &[&str], detail: Value) -> String {
+    pub(crate) fn publish(
+        &self,
+        source: &str,
+        detail_type: &str,
+        resources: &[&str],
+        detail: Value,
+    ) -> String {
         let id = self.context.entropy.uuid();
         let event = json!({
             "version": "0",
@@ -179,55 +255,47 @@ impl Events {
             "resources": resources,
             "detail": detail,
         });
-        let matching: Vec<Rule> = self
-            .rules
-            .lock()
-            .values()
-            .filter(|rule| rule.enabled && pattern::matches(&rule.pattern, &event))
-            .cloned()
-            .collect();
-        let Some(this) = self.this.upgrade() else {
-            return id;
-        };
-        for rule in matching {
-            for target in rule.targets {
-                let (this, event, rule_arn) = (Arc::clone(&this), event.clone(), rule.arn.clone());
-                let work = self.context.clock.work();
-                tokio::spawn(async move {
-                    let outcome = this.notify(&target, &event).await;
-                    let error = outcome.err().map(|error| error.to_string());
-                    if let Some(error) = &error {
-                        tracing::error!(rule = rule_arn, target = %target["Arn"], error, "a rule could not reach its target");
-                    }
-                    this.context.observe(Occurrence::TargetNotified {
-                        source: rule_arn,
-                        target: target["Arn"].as_str().unwrap_or_default().to_owned(),
-                        error,
-                    });
-                    drop(work);
-                });
-            }
+        for shipment in self.shipments(&event, &id) {
+            let (delivery, work) = (Arc::clone(&self.delivery), self.context.clock.work());
+            tokio::spawn(async move { delivery.deliver(shipment, work).await });
         }
         id
     }
 
-    async fn notify(&self, target: &Value, event: &Value) -> Result<(), ServiceError> {
-        let input = target::input(target, event)?;
-        let arn = target["Arn"].as_str().unwrap_or_default();
-        if arn.contains(":sns:") {
-            let text = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
-            let request = json!({"TopicArn": arn, "Message": text});
-            return self.sns.call("Publish", request).await.map(drop);
+    /// What the event brings to the targets of all rules that want it, in the order of the rules.
+    fn shipments(&self, event: &Value, id: &str) -> Vec<Shipment> {
+        let rules = self.rules.lock();
+        let mut shipments = Vec::new();
+        for rule in rules
+            .values()
+            .filter(|rule| rule.enabled && pattern::matches(&rule.pattern, event))
+        {
+            for target in &rule.targets {
+                shipments.push(Shipment {
+                    sender: "events",
+                    source: rule.arn.clone(),
+                    target: target["Arn"].as_str().unwrap_or_default().to_owned(),
+                    input: target::input(target, event, &rule.name, &rule.arn),
+                    name: format!("{id}_{}", self.context.entropy.uuid()),
+                    patience: Patience::of_policy(&target["RetryPolicy"]),
+                });
+            }
         }
-        let states = self.states.get().and_then(Weak::upgrade);
-        let states = states.ok_or_else(|| ServiceError::internal("Step Functions is not running"))?;
-        let request = json!({"stateMachineArn": arn, "input": input.to_string()});
-        states.start_execution(&request, None).map(drop)
+        shipments
     }
 
-    fn existing<T>(&self, input: &Value, member: &str, look: impl FnOnce(&Rule) -> T) -> Result<T, ServiceError> {
+    fn existing<T>(
+        &self,
+        input: &Value,
+        member: &str,
+        look: impl FnOnce(&Rule) -> T,
+    ) -> Result<T, ServiceError> {
         let name = required(input, member)?;
-        self.rules.lock().get(name).map(look).ok_or_else(|| no_rule(name))
+        self.rules
+            .lock()
+            .get(name)
+            .map(look)
+            .ok_or_else(|| no_rule(name))
     }
 
     fn change(&self, name: &str, change: impl FnOnce(&mut Rule)) -> Result<(), ServiceError> {
@@ -254,11 +322,17 @@ fn described(rule: &Rule) -> Value {
 }
 
 fn no_rule(name: &str) -> ServiceError {
-    ServiceError::new("ResourceNotFoundException", format!("Rule {name} does not exist on EventBus default."))
+    ServiceError::new(
+        "ResourceNotFoundException",
+        format!("Rule {name} does not exist on EventBus default."),
+    )
 }
 
 fn invalid_pattern(reason: &str) -> ServiceError {
-    ServiceError::new("InvalidEventPatternException", format!("Event pattern is not valid. Reason: {reason}"))
+    ServiceError::new(
+        "InvalidEventPatternException",
+        format!("Event pattern is not valid. Reason: {reason}"),
+    )
 }
 
 fn required<'a>(input: &'a Value, member: &str) -> Result<&'a str, ServiceError> {

@@ -10,8 +10,13 @@ pub(super) fn check(pattern: &Value) -> Result<(), String> {
     };
     for (name, value) in members {
         match value {
-            _ if name.starts_with('$') => return Err(format!("the local runtime does not support {name}")),
+            _ if name.starts_with('$') => {
+                return Err(format!("the local runtime does not support {name}"));
+            }
             Value::Object(_) => check(value)?,
+            Value::Array(alternatives) if alternatives.is_empty() => {
+                return Err("Empty arrays are not allowed".to_owned());
+            }
             Value::Array(alternatives) => alternatives.iter().try_for_each(check_alternative)?,
             _ => return Err(format!("\"{name}\" must be an object or an array")),
         }
@@ -26,10 +31,25 @@ fn check_alternative(alternative: &Value) -> Result<(), String> {
     match operator.iter().next() {
         Some((name, value)) if operator.len() == 1 => match (name.as_str(), value) {
             ("prefix" | "suffix", Value::String(_)) | ("exists", Value::Bool(_)) => Ok(()),
-            ("anything-but", Value::Object(_)) => Err("the local runtime does not support anything-but with an operator".to_owned()),
+            ("anything-but", Value::Object(_)) => {
+                Err("the local runtime does not support anything-but with an operator".to_owned())
+            }
             ("anything-but", _) => Ok(()),
-            ("numeric", Value::Array(parts)) if parts.len().is_multiple_of(2) => Ok(()),
-            (other, _) => Err(format!("the local runtime does not support the operator {other}")),
+            ("numeric", Value::Array(parts))
+                if !parts.is_empty() && parts.len().is_multiple_of(2) =>
+            {
+                let known = |pair: &[Value]| {
+                    matches!(pair[0].as_str(), Some("<" | "<=" | ">" | ">=" | "="))
+                        && pair[1].is_number()
+                };
+                if parts.chunks(2).all(known) {
+                    return Ok(());
+                }
+                Err("numeric takes pairs of a comparison and a number".to_owned())
+            }
+            (other, _) => Err(format!(
+                "the local runtime does not support the operator {other}"
+            )),
         },
         _ => Err("an operator must be an object with one member".to_owned()),
     }
@@ -43,14 +63,22 @@ pub(super) fn matches(pattern: &Value, event: &Value) -> bool {
     members.iter().all(|(name, wanted)| {
         let found = event.get(name);
         match wanted {
-            Value::Array(alternatives) => alternatives.iter().any(|alternative| fits(alternative, found)),
-            nested => found.is_some_and(|found| matches(nested, found)),
+            Value::Array(alternatives) => alternatives
+                .iter()
+                .any(|alternative| fits(alternative, found)),
+            // What is not there has no members either, which is what `exists: false` may ask for.
+            nested => match found {
+                Some(Value::Array(items)) => items.iter().any(|item| matches(nested, item)),
+                found => matches(nested, found.unwrap_or(&Value::Null)),
+            },
         }
     })
 }
 
 fn fits(alternative: &Value, found: Option<&Value>) -> bool {
-    let operator = alternative.as_object().and_then(|operator| operator.iter().next());
+    let operator = alternative
+        .as_object()
+        .and_then(|operator| operator.iter().next());
     if let Some((name, Value::Bool(wanted))) = operator
         && name == "exists"
     {
@@ -64,15 +92,31 @@ fn fits(alternative: &Value, found: Option<&Value>) -> bool {
         return values.iter().any(|value| fits(alternative, Some(value)));
     }
     match operator {
-        None => alternative == found,
+        None => same(alternative, found),
         Some((name, operand)) => match (name.as_str(), operand) {
-            ("prefix", Value::String(prefix)) => found.as_str().is_some_and(|text| text.starts_with(prefix)),
-            ("suffix", Value::String(suffix)) => found.as_str().is_some_and(|text| text.ends_with(suffix)),
-            ("anything-but", Value::Array(values)) => !values.contains(found),
-            ("anything-but", value) => value != found,
-            ("numeric", Value::Array(parts)) => found.as_f64().is_some_and(|number| in_range(parts, number)),
+            ("prefix", Value::String(prefix)) => {
+                found.as_str().is_some_and(|text| text.starts_with(prefix))
+            }
+            ("suffix", Value::String(suffix)) => {
+                found.as_str().is_some_and(|text| text.ends_with(suffix))
+            }
+            ("anything-but", Value::Array(values)) => {
+                !values.iter().any(|value| same(value, found))
+            }
+            ("anything-but", value) => !same(value, found),
+            ("numeric", Value::Array(parts)) => {
+                found.as_f64().is_some_and(|number| in_range(parts, number))
+            }
             _ => false,
         },
+    }
+}
+
+/// Numbers are the same when their values are, however they are written.
+fn same(wanted: &Value, found: &Value) -> bool {
+    match (wanted.as_f64(), found.as_f64()) {
+        (Some(wanted), Some(found)) => wanted == found,
+        _ => wanted == found,
     }
 }
 
@@ -107,11 +151,28 @@ mod tests {
     fn every_member_must_fit_and_any_alternative_will_do() {
         let event = json!({"source": "aws.states", "detail": {"status": "ABORTED", "count": 3}, "resources": ["a", "b"]});
         for (pattern, expected) in [
-            (json!({"source": ["aws.states"], "detail": {"status": ["FAILED", "ABORTED"]}}), true),
+            (
+                json!({"source": ["aws.states"], "detail": {"status": ["FAILED", "ABORTED"]}}),
+                true,
+            ),
             (json!({"detail": {"status": ["FAILED"]}}), false),
-            (json!({"source": [{"prefix": "aws."}], "resources": ["b"]}), true),
-            (json!({"detail": {"status": [{"anything-but": ["ABORTED"]}]}}), false),
-            (json!({"detail": {"error": [{"exists": false}], "count": [{"numeric": [">", 2, "<=", 3]}]}}), true),
+            (
+                json!({"source": [{"prefix": "aws."}], "resources": ["b"]}),
+                true,
+            ),
+            (
+                json!({"detail": {"status": [{"anything-but": ["ABORTED"]}]}}),
+                false,
+            ),
+            (
+                json!({"nothing": {"here": [{"exists": false}]}, "detail": {"count": [3.0]}}),
+                true,
+            ),
+            (json!({"nothing": {"here": [{"exists": true}]}}), false),
+            (
+                json!({"detail": {"error": [{"exists": false}], "count": [{"numeric": [">", 2, "<=", 3]}]}}),
+                true,
+            ),
         ] {
             check(&pattern).unwrap();
             assert_eq!(matches(&pattern, &event), expected, "{pattern}");

@@ -12,7 +12,9 @@ pub(super) const VERSION_1_0: &str = "application/x-amz-json-1.0";
 pub(super) const VERSION_1_1: &str = "application/x-amz-json-1.1";
 
 pub(super) fn read(headers: &HeaderMap, body: &Bytes) -> Result<(String, Value), ServiceError> {
-    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok());
     let Some((_, action)) = target.and_then(|target| target.split_once('.')) else {
         return Err(ServiceError::new(
             "UnknownOperationException",

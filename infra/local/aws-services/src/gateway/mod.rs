@@ -44,9 +44,16 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    pub(crate) fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static(content_type),
+        );
         Self {
             status,
             headers,
@@ -64,7 +71,10 @@ impl Reply {
 }
 
 /// Answers one request. A `Work` guard is held from its arrival to its answer.
-pub(crate) async fn answer(services: &Services, request: Request<Body>) -> Result<Response<Body>, ConnectionLost> {
+pub(crate) async fn answer(
+    services: &Services,
+    request: Request<Body>,
+) -> Result<Response<Body>, ConnectionLost> {
     let work = services.context.clock.work();
     let request_id = services.context.entropy.uuid();
     let (parts, body) = request.into_parts();
@@ -91,7 +101,12 @@ pub(crate) async fn answer(services: &Services, request: Request<Body>) -> Resul
 
 /// Clients measure ages by the service's clock, so the answer carries pipeline time.
 fn dated(services: &Services, mut response: Response<Body>) -> Response<Body> {
-    let now = services.context.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let now = services
+        .context
+        .clock
+        .now()
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
     if let Ok(now) = HeaderValue::from_str(&now) {
         response.headers_mut().insert(http::header::DATE, now);
     }
@@ -139,7 +154,11 @@ async fn answer_call(
 }
 
 /// Finds the action and the members of a request.
-fn read(scope: &scope::Scope, parts: &http::request::Parts, body: &Bytes) -> Result<(String, Value), ServiceError> {
+fn read(
+    scope: &scope::Scope,
+    parts: &http::request::Parts,
+    body: &Bytes,
+) -> Result<(String, Value), ServiceError> {
     match scope.service.protocol() {
         Protocol::Json10 | Protocol::Json11 => json::read(&parts.headers, body),
         Protocol::Query(_) => query::read(parts.uri.query(), body),
@@ -147,7 +166,9 @@ fn read(scope: &scope::Scope, parts: &http::request::Parts, body: &Bytes) -> Res
             Service::Lambda => crate::lambda::read(parts, body),
             _ => crate::scheduler::read(parts, body),
         },
-        Protocol::Xml => Err(ServiceError::internal("objects have their own way through the gateway")),
+        Protocol::Xml => Err(ServiceError::internal(
+            "objects have their own way through the gateway",
+        )),
         Protocol::Unknown => Err(ServiceError::new(
             "UnknownService",
             format!("the local runtime does not serve {}", scope.signing_name),
@@ -174,7 +195,10 @@ async fn carry_out(
         Service::Lambda => return crate::lambda::answer(&services.lambda, call, body).await,
         Service::S3 | Service::Unknown => return Err(ServiceError::internal("no such service")),
     };
-    Ok(scope.service.protocol().success(action, &output, request_id))
+    Ok(scope
+        .service
+        .protocol()
+        .success(action, &output, request_id))
 }
 
 async fn collect(body: Body) -> Result<Bytes, ServiceError> {

@@ -22,12 +22,22 @@ pub(super) fn read(query: Option<&str>, body: &Bytes) -> Result<(String, Value),
             "Action" => action = Some(value.into_owned()),
             "Version" => {}
             name if name.starts_with("X-Amz-") => {}
-            name => insert(&mut members, &name.split('.').collect::<Vec<_>>(), value.into_owned()),
+            name => insert(
+                &mut members,
+                &name.split('.').collect::<Vec<_>>(),
+                value.into_owned(),
+            ),
         }
     }
     match action {
-        Some(action) => Ok((action, Value::Object(members.into_iter().map(gathered).collect()))),
-        None => Err(ServiceError::new("MissingAction", "the request names no Action")),
+        Some(action) => Ok((
+            action,
+            Value::Object(members.into_iter().map(gathered).collect()),
+        )),
+        None => Err(ServiceError::new(
+            "MissingAction",
+            "the request names no Action",
+        )),
     }
 }
 
@@ -56,13 +66,20 @@ fn gathered((name, value): (String, Value)) -> (String, Value) {
     let Value::Object(members) = value else {
         return (name, value);
     };
-    let single = (members.len() == 1).then(|| members.iter().next()).flatten();
+    let single = (members.len() == 1)
+        .then(|| members.iter().next())
+        .flatten();
     let gathered_value = match single {
-        Some((kind, Value::Object(numbered))) if kind == "member" => Value::Array(in_order(numbered)),
+        Some((kind, Value::Object(numbered))) if kind == "member" => {
+            Value::Array(in_order(numbered))
+        }
         Some((kind, Value::Object(numbered))) if kind == "entry" => {
             let mut entries = Map::new();
             for entry in in_order(numbered) {
-                let key = entry.get("key").or_else(|| entry.get("Name")).and_then(Value::as_str);
+                let key = entry
+                    .get("key")
+                    .or_else(|| entry.get("Name"))
+                    .and_then(Value::as_str);
                 let value = entry.get("value").or_else(|| entry.get("Value"));
                 if let Some(key) = key {
                     entries.insert(key.to_owned(), value.cloned().unwrap_or(Value::Null));
@@ -140,7 +157,11 @@ fn element(text: &mut String, name: &str, value: &Value) {
 }
 
 pub(super) fn failure(namespace: &str, error: &ServiceError, request_id: &str) -> Reply {
-    let side = if error.status.is_server_error() { "Receiver" } else { "Sender" };
+    let side = if error.status.is_server_error() {
+        "Receiver"
+    } else {
+        "Sender"
+    };
     let text = format!(
         "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{side}</Type><Code>{}</Code><Message>{}</Message></Error>\
          <RequestId>{request_id}</RequestId></ErrorResponse>",
@@ -182,14 +203,28 @@ mod tests {
                     &Attributes.entry.1.key=DisplayName&Attributes.entry.1.value=x+y";
         let (action, members) = read(None, &Bytes::from(form)).unwrap();
         assert_eq!(action, "CreateTopic");
-        assert_eq!(members["Tags"], serde_json::json!([{"Key": "a"}, {"Key": "b"}]));
-        assert_eq!(members["Attributes"], serde_json::json!({"DisplayName": "x y"}));
+        assert_eq!(
+            members["Tags"],
+            serde_json::json!([{"Key": "a"}, {"Key": "b"}])
+        );
+        assert_eq!(
+            members["Attributes"],
+            serde_json::json!({"DisplayName": "x y"})
+        );
     }
 
     #[test]
     fn answers_escape_their_text() {
-        let reply = success("ns", "Publish", &serde_json::json!({"MessageId": "<1>\r\n"}), "id");
+        let reply = success(
+            "ns",
+            "Publish",
+            &serde_json::json!({"MessageId": "<1>\r\n"}),
+            "id",
+        );
         let text = String::from_utf8(reply.body.to_vec()).unwrap();
-        assert!(text.contains("<MessageId>&lt;1&gt;&#13;\n</MessageId>"), "{text}");
+        assert!(
+            text.contains("<MessageId>&lt;1&gt;&#13;\n</MessageId>"),
+            "{text}"
+        );
     }
 }

@@ -119,7 +119,10 @@ fn credential(parts: &Parts) -> Option<(String, String)> {
 }
 
 fn unsigned(parts: &Parts) -> Service {
-    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok());
     match target.and_then(|target| target.split('.').next()) {
         Some("AWSStepFunctions") => Service::States,
         Some("ElasticMapReduce") => Service::ElasticMapReduce,
@@ -134,7 +137,11 @@ mod tests {
     use super::*;
 
     fn parts(name: &str, value: &str, uri: &str) -> Parts {
-        let request = http::Request::builder().uri(uri).header(name, value).body(()).unwrap();
+        let request = http::Request::builder()
+            .uri(uri)
+            .header(name, value)
+            .body(())
+            .unwrap();
         request.into_parts().0
     }
 
@@ -145,7 +152,10 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=AKID/20261121/us-east-1/glue/aws4_request, SignedHeaders=host, Signature=0",
             "/",
         ));
-        assert_eq!((scope.service, scope.signing_name.as_str()), (Service::Unknown, "glue"));
+        assert_eq!(
+            (scope.service, scope.signing_name.as_str()),
+            (Service::Unknown, "glue")
+        );
     }
 
     #[test]
@@ -166,12 +176,19 @@ mod tests {
             "localhost",
             "/bucket/key?X-Amz-Credential=AKID%2F20261121%2Fus-east-1%2Fs3%2Faws4_request",
         ));
-        assert_eq!((scope.service, scope.access_key.as_str()), (Service::S3, "AKID"));
+        assert_eq!(
+            (scope.service, scope.access_key.as_str()),
+            (Service::S3, "AKID")
+        );
     }
 
     #[test]
     fn an_unsigned_request_is_known_by_its_target() {
-        let scope = resolve(&parts("x-amz-target", "AWSStepFunctions.ListStateMachines", "/"));
+        let scope = resolve(&parts(
+            "x-amz-target",
+            "AWSStepFunctions.ListStateMachines",
+            "/",
+        ));
         assert_eq!(scope.service, Service::States);
     }
 }

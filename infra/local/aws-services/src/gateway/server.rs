@@ -59,7 +59,8 @@ async fn converse(services: Arc<Services>, stream: TcpStream, mut stopped: watch
         let services = Arc::clone(&services);
         async move { super::answer(&services, request.map(Body::new)).await }
     });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

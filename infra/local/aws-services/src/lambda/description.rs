@@ -63,7 +63,12 @@ impl FunctionDescription {
                 .iter()
                 .find(|(alias, _)| alias == qualifier)
                 .map(|(_, version)| version.clone())
-                .or_else(|| self.versions.iter().find(|version| *version == qualifier).cloned()),
+                .or_else(|| {
+                    self.versions
+                        .iter()
+                        .find(|version| *version == qualifier)
+                        .cloned()
+                }),
         }
     }
 

@@ -36,7 +36,8 @@ impl FunctionName {
             None => (rest, None),
         };
         let legal = |text: &str| {
-            let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '$');
+            let plain =
+                |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '$');
             !text.is_empty() && text.chars().all(plain)
         };
         (legal(name) && qualifier.is_none_or(legal)).then(|| Self {
@@ -46,14 +47,21 @@ impl FunctionName {
     }
 
     pub(super) fn of_request(request: &Value) -> Result<Self, ServiceError> {
-        let text = request.get("FunctionName").and_then(Value::as_str).unwrap_or_default();
+        let text = request
+            .get("FunctionName")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let Some(mut name) = Self::parse(text) else {
             return Err(invalid_parameter(&format!(
                 "1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint"
             )));
         };
         if let Some(qualifier) = request.get("Qualifier").and_then(Value::as_str) {
-            if name.qualifier.as_deref().is_some_and(|other| other != qualifier) {
+            if name
+                .qualifier
+                .as_deref()
+                .is_some_and(|other| other != qualifier)
+            {
                 return Err(invalid_parameter(
                     "The derived qualifier from the function name does not match the specified qualifier.",
                 ));
@@ -64,9 +72,17 @@ impl FunctionName {
     }
 }
 
-pub(super) async fn answer(lambda: &Arc<Lambda>, request: &Value, body: Bytes) -> Result<Reply, ServiceError> {
+pub(super) async fn answer(
+    lambda: &Arc<Lambda>,
+    request: &Value,
+    body: Bytes,
+) -> Result<Reply, ServiceError> {
     let name = FunctionName::of_request(request)?;
-    let payload = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+    let payload = if body.is_empty() {
+        Bytes::from_static(b"{}")
+    } else {
+        body
+    };
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
         return Err(ServiceError::new(
             "InvalidRequestContentException",
@@ -78,11 +94,17 @@ pub(super) async fn answer(lambda: &Arc<Lambda>, request: &Value, body: Bytes) -
         function_name: name.name,
         qualifier: name.qualifier,
         payload,
-        client_context: request.get("ClientContext").and_then(Value::as_str).map(str::to_owned),
+        client_context: request
+            .get("ClientContext")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
     };
     match request.get("InvocationType").and_then(Value::as_str) {
         None | Some("RequestResponse") => {
-            let outcome = lambda.invoke(invocation).await.map_err(|error| refusal(&error))?;
+            let outcome = lambda
+                .invoke(invocation)
+                .await
+                .map_err(|error| refusal(&error))?;
             let with_log = request.get("LogType").and_then(Value::as_str) == Some("Tail");
             Ok(reply(&outcome, with_log))
         }
@@ -90,11 +112,19 @@ pub(super) async fn answer(lambda: &Arc<Lambda>, request: &Value, body: Bytes) -
             lambda.find(request)?;
             let work = lambda.context.clock.work();
             tokio::spawn(deliver_event(Arc::clone(lambda), invocation, work));
-            Ok(Reply::new(StatusCode::ACCEPTED, "application/json", Bytes::new()))
+            Ok(Reply::new(
+                StatusCode::ACCEPTED,
+                "application/json",
+                Bytes::new(),
+            ))
         }
         Some("DryRun") => {
             lambda.find(request)?;
-            Ok(Reply::new(StatusCode::NO_CONTENT, "application/json", Bytes::new()))
+            Ok(Reply::new(
+                StatusCode::NO_CONTENT,
+                "application/json",
+                Bytes::new(),
+            ))
         }
         Some(other) => Err(invalid_parameter(&format!(
             "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: \
@@ -115,16 +145,20 @@ fn reply(outcome: &InvocationOutcome, with_log: bool) -> Reply {
     reply
 }
 
-fn refusal(error: &InvokeError) -> ServiceError {
+/// A refusal as the Lambda API answers it.
+pub(crate) fn refusal(error: &InvokeError) -> ServiceError {
     match error {
         InvokeError::NotFound(arn) => not_found(arn),
-        InvokeError::TooManyRequests(message) => ServiceError::new("TooManyRequestsException", message)
-            .with_status(StatusCode::TOO_MANY_REQUESTS)
-            .with_detail("Reason", "ConcurrentInvocationLimitExceeded"),
-        InvokeError::Invalid(message) => ServiceError::new("InvalidRequestContentException", message),
-        InvokeError::Service(message) => {
-            ServiceError::new("ServiceException", message).with_status(StatusCode::INTERNAL_SERVER_ERROR)
+        InvokeError::TooManyRequests(message) => {
+            ServiceError::new("TooManyRequestsException", message)
+                .with_status(StatusCode::TOO_MANY_REQUESTS)
+                .with_detail("Reason", "ConcurrentInvocationLimitExceeded")
         }
+        InvokeError::Invalid(message) => {
+            ServiceError::new("InvalidRequestContentException", message)
+        }
+        InvokeError::Service(message) => ServiceError::new("ServiceException", message)
+            .with_status(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
@@ -138,7 +172,8 @@ async fn deliver_event(lambda: Arc<Lambda>, invocation: Invocation, mut work: Wo
         };
         match pause {
             Some(seconds) if failed => {
-                work = deadline::reached(&clock, clock.after(Duration::from_secs(seconds)), work).await;
+                work = deadline::reached(&clock, clock.after(Duration::from_secs(seconds)), work)
+                    .await;
             }
             _ => break,
         }
@@ -166,9 +201,14 @@ mod tests {
             })
         };
         assert_eq!(FunctionName::parse("status_emr"), named("status_emr", None));
-        assert_eq!(FunctionName::parse("status_emr:live"), named("status_emr", Some("live")));
         assert_eq!(
-            FunctionName::parse("arn:aws:lambda:us-east-1:000000000000:function:status_emr:$LATEST"),
+            FunctionName::parse("status_emr:live"),
+            named("status_emr", Some("live"))
+        );
+        assert_eq!(
+            FunctionName::parse(
+                "arn:aws:lambda:us-east-1:000000000000:function:status_emr:$LATEST"
+            ),
             named("status_emr", Some("$LATEST"))
         );
     }

@@ -23,7 +23,7 @@ use crate::interceptor::Call;
 use crate::observer::Occurrence;
 
 pub use description::FunctionDescription;
-pub(crate) use invoke::FunctionName;
+pub(crate) use invoke::{FunctionName, refusal};
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 
@@ -35,7 +35,10 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    pub(crate) fn open(context: &Context, invoker: Arc<dyn FunctionInvoker>) -> Result<Arc<Self>, StartError> {
+    pub(crate) fn open(
+        context: &Context,
+        invoker: Arc<dyn FunctionInvoker>,
+    ) -> Result<Arc<Self>, StartError> {
         Ok(Arc::new(Self {
             context: context.clone(),
             invoker,
@@ -45,7 +48,9 @@ impl Lambda {
 
     /// Makes a function known, or known anew.
     pub fn register(&self, description: FunctionDescription) {
-        self.functions.lock().insert(description.name.clone(), description);
+        self.functions
+            .lock()
+            .insert(description.name.clone(), description);
     }
 
     /// Makes a function unknown.
@@ -83,7 +88,8 @@ impl Lambda {
         if outcome.executed_version.is_empty() {
             outcome.executed_version = version;
         }
-        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let millis =
+            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.context.observe(Occurrence::FunctionInvoked {
             function_name,
             duration_millis: millis(outcome.duration),
@@ -117,7 +123,10 @@ impl Lambda {
     }
 
     fn list(&self, request: &Value) -> Result<Value, ServiceError> {
-        let after = request.get("Marker").and_then(Value::as_str).unwrap_or_default();
+        let after = request
+            .get("Marker")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let limit = match request.get("MaxItems").and_then(Value::as_str) {
             None => 50,
             Some(text) => match text.parse::<usize>() {
@@ -130,13 +139,19 @@ impl Lambda {
             },
         };
         let functions = self.functions.lock();
-        let mut page: Vec<&FunctionDescription> =
-            functions.values().filter(|function| function.name.as_str() > after).take(limit + 1).collect();
+        let mut page: Vec<&FunctionDescription> = functions
+            .values()
+            .filter(|function| function.name.as_str() > after)
+            .take(limit + 1)
+            .collect();
         let more = page.len() > limit;
         page.truncate(limit);
         let mut answer = Map::new();
         if more {
-            answer.insert("NextMarker".into(), page.last().map(|last| last.name.as_str()).into());
+            answer.insert(
+                "NextMarker".into(),
+                page.last().map(|last| last.name.as_str()).into(),
+            );
         }
         let configurations: Vec<Value> = page
             .into_iter()
@@ -150,18 +165,28 @@ impl Lambda {
 /// Finds action and members of a request; an Invoke keeps its payload in the body.
 pub(crate) fn read(parts: &Parts, _body: &Bytes) -> Result<(String, Value), ServiceError> {
     let mut members = Map::new();
-    for (name, value) in url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+    for (name, value) in
+        url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+    {
         members.insert(name.into_owned(), value.into_owned().into());
     }
     let path = parts.uri.path();
     let rest = path.strip_prefix(FUNCTIONS).unwrap_or_default();
-    let segments: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments: Vec<&str> = rest
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     let (action, name) = match (parts.method.as_str(), segments.as_slice()) {
         ("GET", []) if path.starts_with(FUNCTIONS) => ("ListFunctions", None),
         ("GET", [name]) => ("GetFunction", Some(*name)),
         ("GET", [name, "configuration"]) => ("GetFunctionConfiguration", Some(*name)),
         ("POST", [name, "invocations"]) => ("Invoke", Some(*name)),
-        (method, _) => return Err(ServiceError::unsupported_action("lambda", &format!("{method} {path}"))),
+        (method, _) => {
+            return Err(ServiceError::unsupported_action(
+                "lambda",
+                &format!("{method} {path}"),
+            ));
+        }
     };
     if let Some(name) = name {
         let decoded = crate::gateway::percent_decoded(name);
@@ -172,7 +197,11 @@ pub(crate) fn read(parts: &Parts, _body: &Bytes) -> Result<(String, Value), Serv
         ("x-amz-log-type", "LogType"),
         ("x-amz-client-context", "ClientContext"),
     ] {
-        if let Some(value) = parts.headers.get(header).and_then(|value| value.to_str().ok()) {
+        if let Some(value) = parts
+            .headers
+            .get(header)
+            .and_then(|value| value.to_str().ok())
+        {
             members.insert(member.into(), value.into());
         }
     }
@@ -180,7 +209,11 @@ pub(crate) fn read(parts: &Parts, _body: &Bytes) -> Result<(String, Value), Serv
 }
 
 /// Answers one request.
-pub(crate) async fn answer(lambda: &Arc<Lambda>, call: &Call, body: Bytes) -> Result<Reply, ServiceError> {
+pub(crate) async fn answer(
+    lambda: &Arc<Lambda>,
+    call: &Call,
+    body: Bytes,
+) -> Result<Reply, ServiceError> {
     let document = match call.action.as_str() {
         "Invoke" => return invoke::answer(lambda, &call.request, body).await,
         "ListFunctions" => lambda.list(&call.request)?,
@@ -198,13 +231,20 @@ pub(crate) async fn answer(lambda: &Arc<Lambda>, call: &Call, body: Bytes) -> Re
         }
         other => return Err(ServiceError::unsupported_action("lambda", other)),
     };
-    Ok(Reply::new(StatusCode::OK, "application/json", document.to_string()))
+    Ok(Reply::new(
+        StatusCode::OK,
+        "application/json",
+        document.to_string(),
+    ))
 }
 
 pub(crate) fn not_found(arn: &str) -> ServiceError {
-    ServiceError::new("ResourceNotFoundException", format!("Function not found: {arn}"))
-        .with_status(StatusCode::NOT_FOUND)
-        .with_detail("Type", "User")
+    ServiceError::new(
+        "ResourceNotFoundException",
+        format!("Function not found: {arn}"),
+    )
+    .with_status(StatusCode::NOT_FOUND)
+    .with_detail("Type", "User")
 }
 
 fn invalid_parameter(message: &str) -> ServiceError {

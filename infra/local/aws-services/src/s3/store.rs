@@ -60,7 +60,10 @@ pub(super) struct Found {
 }
 
 /// What the files and the index say about a key.
-#[expect(clippy::large_enum_variant, reason = "one at a time, and looked at once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and looked at once"
+)]
 enum Lookup {
     Absent,
     Known(Found),

@@ -14,13 +14,13 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::task::AbortHandle;
+use virtual_time::Work;
 
 use crate::context::Context;
 use crate::deadline;
 use crate::documents::Documents;
+use crate::events::delivery::{Delivery, Patience, Shipment};
 use crate::failure::{ServiceError, StartError};
-use crate::observer::Occurrence;
-use crate::states::StepFunctions;
 use expression::Expression;
 
 pub(crate) use rest::read;
@@ -38,7 +38,7 @@ struct Schedule {
 /// The service `scheduler`.
 pub struct Scheduler {
     context: Context,
-    states: Arc<StepFunctions>,
+    delivery: Arc<Delivery>,
     documents: Documents,
     schedules: Mutex<BTreeMap<String, Schedule>>,
     waiting: Mutex<BTreeMap<String, AbortHandle>>,
@@ -46,12 +46,15 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    pub(crate) fn open(context: &Context, states: Arc<StepFunctions>) -> Result<Arc<Self>, StartError> {
+    pub(crate) fn open(
+        context: &Context,
+        delivery: Arc<Delivery>,
+    ) -> Result<Arc<Self>, StartError> {
         let documents = context.documents("scheduler")?;
         let schedules: Vec<Schedule> = documents.read_all()?;
         let scheduler = Arc::new_cyclic(|this| Self {
             context: context.clone(),
-            states,
+            delivery,
             documents,
             schedules: Mutex::default(),
             waiting: Mutex::default(),
@@ -59,14 +62,20 @@ impl Scheduler {
         });
         for schedule in schedules {
             scheduler.wait_for_next(&schedule);
-            scheduler.schedules.lock().insert(schedule.name.clone(), schedule);
+            scheduler
+                .schedules
+                .lock()
+                .insert(schedule.name.clone(), schedule);
         }
         Ok(scheduler)
     }
 
     /// Answers one action with members as AWS names them. The caller holds a `Work` guard.
     pub async fn call(self: &Arc<Self>, action: &str, input: Value) -> Result<Value, ServiceError> {
-        if input["GroupName"].as_str().is_some_and(|group| group != "default") {
+        if input["GroupName"]
+            .as_str()
+            .is_some_and(|group| group != "default")
+        {
             return Err(ServiceError::unsupported_parameter(action, "GroupName"));
         }
         match action {
@@ -82,8 +91,11 @@ impl Scheduler {
     fn create(&self, input: Value) -> Result<Value, ServiceError> {
         let name = name(&input)?;
         if self.schedules.lock().contains_key(&name) {
-            return Err(ServiceError::new("ConflictException", format!("Schedule {name} already exists."))
-                .with_status(http::StatusCode::CONFLICT));
+            return Err(ServiceError::new(
+                "ConflictException",
+                format!("Schedule {name} already exists."),
+            )
+            .with_status(http::StatusCode::CONFLICT));
         }
         let now = self.context.clock.now();
         self.put(name, input, now, now)
@@ -95,11 +107,19 @@ impl Scheduler {
         self.put(name, input, created, self.context.clock.now())
     }
 
-    fn put(&self, name: String, input: Value, created: Timestamp, updated: Timestamp) -> Result<Value, ServiceError> {
+    fn put(
+        &self,
+        name: String,
+        input: Value,
+        created: Timestamp,
+        updated: Timestamp,
+    ) -> Result<Value, ServiceError> {
         let members = input.as_object().cloned().unwrap_or_default();
         check(&members)?;
         let schedule = Schedule {
-            arn: self.context.arn("scheduler", &format!("schedule/default/{name}")),
+            arn: self
+                .context
+                .arn("scheduler", &format!("schedule/default/{name}")),
             name,
             created,
             updated,
@@ -108,7 +128,9 @@ impl Scheduler {
         self.documents.write(&schedule.name, &schedule)?;
         self.wait_for_next(&schedule);
         let answer = json!({"ScheduleArn": schedule.arn});
-        self.schedules.lock().insert(schedule.name.clone(), schedule);
+        self.schedules
+            .lock()
+            .insert(schedule.name.clone(), schedule);
         Ok(answer)
     }
 
@@ -158,8 +180,11 @@ impl Scheduler {
 
     fn existing(&self, name: &str) -> Result<Schedule, ServiceError> {
         self.schedules.lock().get(name).cloned().ok_or_else(|| {
-            ServiceError::new("ResourceNotFoundException", format!("Schedule {name} does not exist."))
-                .with_status(http::StatusCode::NOT_FOUND)
+            ServiceError::new(
+                "ResourceNotFoundException",
+                format!("Schedule {name} does not exist."),
+            )
+            .with_status(http::StatusCode::NOT_FOUND)
         })
     }
 
@@ -180,39 +205,43 @@ impl Scheduler {
             let (mut work, mut after) = (work, this.context.clock.now());
             while let Some(due) = expression.next_after(after, schedule.created) {
                 work = deadline::passed(&this.context.clock, due, work).await;
-                this.fire(&schedule, due);
+                this.fire(&schedule, due, &work);
                 after = due;
             }
         });
         self.waiting.lock().insert(name, task.abort_handle());
     }
 
-    fn fire(&self, schedule: &Schedule, due: Timestamp) {
+    fn fire(&self, schedule: &Schedule, due: Timestamp, work: &Work) {
         let target = &schedule.members["Target"];
         let due = due.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let execution_id = self.context.entropy.uuid();
         let input = target["Input"]
             .as_str()
             .unwrap_or("{}")
             .replace("<aws.scheduler.scheduled-time>", &due)
-            .replace("<aws.scheduler.execution-id>", &self.context.entropy.uuid())
+            .replace("<aws.scheduler.execution-id>", &execution_id)
             .replace("<aws.scheduler.schedule-arn>", &schedule.arn)
             .replace("<aws.scheduler.attempt-number>", "1");
-        let request = json!({"stateMachineArn": target["Arn"], "input": input});
-        let error = self.states.start_execution(&request, None).err().map(|error| error.to_string());
-        if let Some(error) = &error {
-            tracing::error!(schedule = schedule.name, error, "a schedule could not start its target");
-        }
-        self.context.observe(Occurrence::TargetNotified {
+        let shipment = Shipment {
+            sender: "scheduler",
             source: schedule.arn.clone(),
             target: target["Arn"].as_str().unwrap_or_default().to_owned(),
-            error,
-        });
+            input,
+            name: execution_id,
+            patience: Patience::of_policy(&target["RetryPolicy"]),
+        };
+        let (delivery, work) = (Arc::clone(&self.delivery), work.clone());
+        tokio::spawn(async move { delivery.deliver(shipment, work).await });
     }
 }
 
 impl Schedule {
     fn state(&self) -> &str {
-        self.members.get("State").and_then(Value::as_str).unwrap_or("ENABLED")
+        self.members
+            .get("State")
+            .and_then(Value::as_str)
+            .unwrap_or("ENABLED")
     }
 
     fn expression(&self) -> Result<Expression, String> {
@@ -226,9 +255,12 @@ impl Schedule {
 
 fn name(input: &Value) -> Result<String, ServiceError> {
     let name = input["Name"].as_str().unwrap_or_default();
-    let legal = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    let legal =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
-        return Err(ServiceError::validation(format!("'{name}' is not a name for a schedule")));
+        return Err(ServiceError::validation(format!(
+            "'{name}' is not a name for a schedule"
+        )));
     }
     Ok(name.to_owned())
 }
@@ -236,19 +268,34 @@ fn name(input: &Value) -> Result<String, ServiceError> {
 fn check(members: &Map<String, Value>) -> Result<(), ServiceError> {
     let text = |member: &str| members.get(member).and_then(Value::as_str);
     for unsupported in ["StartDate", "EndDate", "ActionAfterCompletion"] {
-        if members.get(unsupported).is_some_and(|value| !value.is_null()) {
-            return Err(ServiceError::unsupported_parameter("CreateSchedule", unsupported));
+        if members
+            .get(unsupported)
+            .is_some_and(|value| !value.is_null())
+        {
+            return Err(ServiceError::unsupported_parameter(
+                "CreateSchedule",
+                unsupported,
+            ));
         }
     }
-    if members.get("FlexibleTimeWindow").is_some_and(|window| window["Mode"] == "FLEXIBLE") {
-        return Err(ServiceError::unsupported_parameter("CreateSchedule", "FlexibleTimeWindow of mode FLEXIBLE"));
+    if members
+        .get("FlexibleTimeWindow")
+        .is_some_and(|window| window["Mode"] == "FLEXIBLE")
+    {
+        return Err(ServiceError::unsupported_parameter(
+            "CreateSchedule",
+            "FlexibleTimeWindow of mode FLEXIBLE",
+        ));
     }
     Expression::parse(
         text("ScheduleExpression").unwrap_or_default(),
         text("ScheduleExpressionTimezone").unwrap_or("UTC"),
     )
     .map_err(ServiceError::validation)?;
-    let target = members.get("Target").and_then(|target| target["Arn"].as_str()).unwrap_or_default();
+    let target = members
+        .get("Target")
+        .and_then(|target| target["Arn"].as_str())
+        .unwrap_or_default();
     if !target.contains(":stateMachine:") {
         return Err(ServiceError::validation(format!(
             "the local runtime supports state machines as targets of schedules, not '{target}'"

@@ -9,21 +9,32 @@ use crate::failure::ServiceError;
 /// Finds action and members. Path and query add to the body's members, under the names that the actions use.
 pub(crate) fn read(parts: &Parts, body: &Bytes) -> Result<(String, Value), ServiceError> {
     let path = parts.uri.path();
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     let (action, name) = match (parts.method.as_str(), segments.as_slice()) {
         ("GET", ["schedules"]) => ("ListSchedules", None),
         ("POST", ["schedules", name]) => ("CreateSchedule", Some(*name)),
         ("PUT", ["schedules", name]) => ("UpdateSchedule", Some(*name)),
         ("GET", ["schedules", name]) => ("GetSchedule", Some(*name)),
         ("DELETE", ["schedules", name]) => ("DeleteSchedule", Some(*name)),
-        (method, _) => return Err(ServiceError::unsupported_action("scheduler", &format!("{method} {path}"))),
+        (method, _) => {
+            return Err(ServiceError::unsupported_action(
+                "scheduler",
+                &format!("{method} {path}"),
+            ));
+        }
     };
     let mut members = if body.is_empty() {
         Map::new()
     } else {
-        serde_json::from_slice(body).map_err(|error| ServiceError::new("SerializationException", error.to_string()))?
+        serde_json::from_slice(body)
+            .map_err(|error| ServiceError::new("SerializationException", error.to_string()))?
     };
-    for (name, value) in url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+    for (name, value) in
+        url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+    {
         let member = match name.as_ref() {
             "groupName" | "ScheduleGroup" => "GroupName",
             "MaxResults" | "NextToken" | "NamePrefix" | "State" | "clientToken" => &name,
@@ -43,7 +54,9 @@ pub(crate) fn percent_decoded(segment: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hexadecimal = bytes.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let hexadecimal = bytes
+            .get(at + 1..at + 3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match hexadecimal.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) if bytes[at] == b'%' => {
                 decoded.push(byte);

@@ -63,7 +63,10 @@ impl Sns {
         let mut messages = message_documents.read_all::<Message>()?;
         messages.sort_by_key(|message| message.sequence);
         let state = State {
-            topics: topics.into_iter().map(|topic| (topic.arn.clone(), topic)).collect(),
+            topics: topics
+                .into_iter()
+                .map(|topic| (topic.arn.clone(), topic))
+                .collect(),
             messages,
         };
         Ok(Arc::new(Self {
@@ -80,7 +83,10 @@ impl Sns {
         let Value::Object(members) = input else {
             return Err(invalid("the request has no members"));
         };
-        let request = Request { action, members: &members };
+        let request = Request {
+            action,
+            members: &members,
+        };
         match action {
             "CreateTopic" => self.create_topic(&request),
             "DeleteTopic" => self.delete_topic(&request),
@@ -127,7 +133,10 @@ impl<'a> Request<'a> {
     }
 
     fn refuse(&self, unsupported: &[&str]) -> Result<(), ServiceError> {
-        match unsupported.iter().find(|name| self.members.contains_key(**name)) {
+        match unsupported
+            .iter()
+            .find(|name| self.members.contains_key(**name))
+        {
             Some(name) => Err(invalid(&format!(
                 "{name} Reason: the local runtime does not support it in {}",
                 self.action
@@ -157,9 +166,4 @@ fn invalid(what: &str) -> ServiceError {
 
 fn no_such_topic() -> ServiceError {
     ServiceError::new("NotFound", "Topic does not exist").with_status(StatusCode::NOT_FOUND)
-}
-
-/// Text or a boolean, as the two protocols give it.
-fn is_true(value: Option<&Value>) -> bool {
-    matches!(value, Some(Value::Bool(true))) || value.and_then(Value::as_str) == Some("true")
 }

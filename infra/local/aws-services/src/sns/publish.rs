@@ -39,9 +39,13 @@ pub struct Message {
 impl Sns {
     pub(super) fn publish(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
         request.refuse(&["PhoneNumber", "MessageGroupId", "MessageDeduplicationId"])?;
-        let topic_arn = request.text("TopicArn").or_else(|| request.text("TargetArn"));
+        let topic_arn = request
+            .text("TopicArn")
+            .or_else(|| request.text("TargetArn"));
         let Some(topic_arn) = topic_arn else {
-            return Err(invalid("TopicArn or TargetArn Reason: no value for required parameter"));
+            return Err(invalid(
+                "TopicArn or TargetArn Reason: no value for required parameter",
+            ));
         };
         let text = request.required("Message")?;
         if text.is_empty() {
@@ -51,15 +55,27 @@ impl Sns {
         if let Some(subject) = subject {
             check_subject(subject)?;
         }
-        let attributes = request.members.get("MessageAttributes").cloned().unwrap_or(Value::Null);
-        let attribute_bytes = if attributes.is_null() { 0 } else { attributes.to_string().len() };
+        let attributes = request
+            .members
+            .get("MessageAttributes")
+            .cloned()
+            .unwrap_or(Value::Null);
+        let attribute_bytes = if attributes.is_null() {
+            0
+        } else {
+            attributes.to_string().len()
+        };
         if text.len() + attribute_bytes > LARGEST_MESSAGE {
             return Err(invalid("Message too long"));
         }
         let text = match request.text("MessageStructure") {
             None => text.to_owned(),
             Some("json") => text_for_email(text)?,
-            Some(other) => return Err(invalid(&format!("MessageStructure Reason: {other} is not known"))),
+            Some(other) => {
+                return Err(invalid(&format!(
+                    "MessageStructure Reason: {other} is not known"
+                )));
+            }
         };
         let message = self.keep(topic_arn, subject, text, attributes)?;
         let message_id = message.message_id.clone();
@@ -89,7 +105,11 @@ impl Sns {
             subject: subject.map(str::to_owned),
             message: text,
             attributes,
-            recipients: topic.subscriptions.iter().map(|subscription| subscription.endpoint.clone()).collect(),
+            recipients: topic
+                .subscriptions
+                .iter()
+                .map(|subscription| subscription.endpoint.clone())
+                .collect(),
         };
         let name = format!("{:08}-{}", message.sequence, topic.name);
         self.message_documents.write(&name, &message)?;
@@ -101,7 +121,11 @@ impl Sns {
 fn check_subject(subject: &str) -> Result<(), ServiceError> {
     let printable = |letter: char| letter == ' ' || letter.is_ascii_graphic();
     let length = subject.chars().count();
-    if length == 0 || length > LONGEST_SUBJECT || !subject.chars().all(printable) || subject.starts_with(' ') {
+    if length == 0
+        || length > LONGEST_SUBJECT
+        || !subject.chars().all(printable)
+        || subject.starts_with(' ')
+    {
         return Err(invalid("Subject"));
     }
     Ok(())
@@ -110,10 +134,18 @@ fn check_subject(subject: &str) -> Result<(), ServiceError> {
 /// With `MessageStructure: json` a message has one text per protocol, and `default` for the others.
 fn text_for_email(message: &str) -> Result<String, ServiceError> {
     let Ok(Value::Object(texts)) = serde_json::from_str(message) else {
-        return Err(invalid("Message Structure - JSON message body failed to parse"));
+        return Err(invalid(
+            "Message Structure - JSON message body failed to parse",
+        ));
     };
     let Some(default) = texts.get("default").and_then(Value::as_str) else {
-        return Err(invalid("Message Structure - No default entry in JSON message body"));
+        return Err(invalid(
+            "Message Structure - No default entry in JSON message body",
+        ));
     };
-    Ok(texts.get("email").and_then(Value::as_str).unwrap_or(default).to_owned())
+    Ok(texts
+        .get("email")
+        .and_then(Value::as_str)
+        .unwrap_or(default)
+        .to_owned())
 }

@@ -49,25 +49,46 @@ impl Sns {
         if !self.state.lock().topics.contains_key(topic_arn) {
             return Ok(Value::Null);
         }
-        self.change(topic_arn, |topic| topic.subscriptions.retain(|subscription| subscription.arn != arn))
+        self.change(topic_arn, |topic| {
+            topic
+                .subscriptions
+                .retain(|subscription| subscription.arn != arn)
+        })
     }
 
     pub(super) fn list_subscriptions(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
-        let all = self.state.lock().topics.values().flat_map(|topic| self.shown(topic)).collect();
+        let all = self
+            .state
+            .lock()
+            .topics
+            .values()
+            .flat_map(|topic| self.shown(topic))
+            .collect();
         let (page, next) = request.page(all)?;
         Ok(json!({"Subscriptions": page, "NextToken": next}))
     }
 
-    pub(super) fn list_subscriptions_by_topic(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
+    pub(super) fn list_subscriptions_by_topic(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Value, ServiceError> {
         let all = {
             let state = self.state.lock();
-            self.shown(state.topics.get(request.required("TopicArn")?).ok_or_else(no_such_topic)?)
+            self.shown(
+                state
+                    .topics
+                    .get(request.required("TopicArn")?)
+                    .ok_or_else(no_such_topic)?,
+            )
         };
         let (page, next) = request.page(all)?;
         Ok(json!({"Subscriptions": page, "NextToken": next}))
     }
 
-    pub(super) fn get_subscription_attributes(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
+    pub(super) fn get_subscription_attributes(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Value, ServiceError> {
         let arn = request.required("SubscriptionArn")?;
         let state = self.state.lock();
         let found = state
@@ -80,7 +101,8 @@ impl Sns {
                 attributes.insert("PendingConfirmation".into(), "false".into());
                 Ok(json!({"Attributes": attributes}))
             }
-            _ => Err(ServiceError::new("NotFound", "Subscription does not exist").with_status(StatusCode::NOT_FOUND)),
+            _ => Err(ServiceError::new("NotFound", "Subscription does not exist")
+                .with_status(StatusCode::NOT_FOUND)),
         }
     }
 

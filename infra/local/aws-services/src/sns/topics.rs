@@ -34,11 +34,21 @@ impl Sns {
         let arn = self.context.arn("sns", name);
         let mut state = self.state.lock();
         if let Some(existing) = state.topics.get(&arn) {
-            if attributes.iter().any(|(name, value)| existing.attributes.get(name) != Some(value)) {
-                return Err(invalid("Attributes Reason: Topic already exists with different attributes"));
+            if attributes
+                .iter()
+                .any(|(name, value)| existing.attributes.get(name) != Some(value))
+            {
+                return Err(invalid(
+                    "Attributes Reason: Topic already exists with different attributes",
+                ));
             }
-            if tags.iter().any(|(name, value)| existing.tags.get(name) != Some(value)) {
-                return Err(invalid("Tags Reason: Topic already exists with different tags"));
+            if tags
+                .iter()
+                .any(|(name, value)| existing.tags.get(name) != Some(value))
+            {
+                return Err(invalid(
+                    "Tags Reason: Topic already exists with different tags",
+                ));
             }
             return Ok(json!({"TopicArn": arn}));
         }
@@ -65,14 +75,26 @@ impl Sns {
     }
 
     pub(super) fn list_topics(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
-        let topics = self.state.lock().topics.keys().map(|arn| json!({"TopicArn": arn})).collect();
+        let topics = self
+            .state
+            .lock()
+            .topics
+            .keys()
+            .map(|arn| json!({"TopicArn": arn}))
+            .collect();
         let (page, next) = request.page::<Value>(topics)?;
         Ok(json!({"Topics": page, "NextToken": next}))
     }
 
-    pub(super) fn get_topic_attributes(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
+    pub(super) fn get_topic_attributes(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Value, ServiceError> {
         let state = self.state.lock();
-        let topic = state.topics.get(request.required("TopicArn")?).ok_or_else(no_such_topic)?;
+        let topic = state
+            .topics
+            .get(request.required("TopicArn")?)
+            .ok_or_else(no_such_topic)?;
         let mut attributes = json!({
             "TopicArn": topic.arn,
             "Owner": self.context.account,
@@ -87,7 +109,10 @@ impl Sns {
         Ok(json!({"Attributes": attributes}))
     }
 
-    pub(super) fn set_topic_attributes(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
+    pub(super) fn set_topic_attributes(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Value, ServiceError> {
         let name = request.required("AttributeName")?;
         check_attribute(name)?;
         let value = request.text("AttributeValue").unwrap_or_default();
@@ -98,12 +123,19 @@ impl Sns {
 
     pub(super) fn tag_resource(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
         let tags = tags(request)?;
-        self.change(request.required("ResourceArn")?, |topic| topic.tags.extend(tags))?;
+        self.change(request.required("ResourceArn")?, |topic| {
+            topic.tags.extend(tags)
+        })?;
         Ok(json!({}))
     }
 
     pub(super) fn untag_resource(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
-        let keys = request.members.get("TagKeys").and_then(Value::as_array).cloned().unwrap_or_default();
+        let keys = request
+            .members
+            .get("TagKeys")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         self.change(request.required("ResourceArn")?, |topic| {
             for key in keys.iter().filter_map(Value::as_str) {
                 topic.tags.shift_remove(key);
@@ -114,7 +146,10 @@ impl Sns {
 
     pub(super) fn list_tags(&self, request: &Request<'_>) -> Result<Value, ServiceError> {
         let state = self.state.lock();
-        let topic = state.topics.get(request.required("ResourceArn")?).ok_or_else(no_such_topic)?;
+        let topic = state
+            .topics
+            .get(request.required("ResourceArn")?)
+            .ok_or_else(no_such_topic)?;
         let tags: Vec<Value> = topic
             .tags
             .iter()
@@ -124,7 +159,11 @@ impl Sns {
     }
 
     /// Changes a topic on disk first, then for everybody.
-    pub(super) fn change(&self, arn: &str, change: impl FnOnce(&mut Topic)) -> Result<Value, ServiceError> {
+    pub(super) fn change(
+        &self,
+        arn: &str,
+        change: impl FnOnce(&mut Topic),
+    ) -> Result<Value, ServiceError> {
         let mut state = self.state.lock();
         let topic = state.topics.get_mut(arn).ok_or_else(no_such_topic)?;
         let mut changed = topic.clone();
@@ -154,12 +193,24 @@ fn object(request: &Request<'_>, name: &str) -> Result<Map<String, Value>, Servi
 
 fn tags(request: &Request<'_>) -> Result<Map<String, Value>, ServiceError> {
     let mut tags = Map::new();
-    for tag in request.members.get("Tags").and_then(Value::as_array).into_iter().flatten() {
-        let key = tag.get("Key").and_then(Value::as_str).filter(|key| !key.is_empty());
+    for tag in request
+        .members
+        .get("Tags")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let key = tag
+            .get("Key")
+            .and_then(Value::as_str)
+            .filter(|key| !key.is_empty());
         let Some(key) = key else {
             return Err(invalid("Tags Reason: a tag has no Key"));
         };
-        tags.insert(key.to_owned(), tag.get("Value").cloned().unwrap_or_else(|| "".into()));
+        tags.insert(
+            key.to_owned(),
+            tag.get("Value").cloned().unwrap_or_else(|| "".into()),
+        );
     }
     Ok(tags)
 }

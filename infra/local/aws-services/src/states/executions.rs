@@ -29,7 +29,11 @@ impl Started {
 
 impl StepFunctions {
     /// Starts an execution; `parent` is the execution that does so through Step Functions' own integration.
-    pub(crate) fn start_execution(self: &Arc<Self>, input: &Value, parent: Option<&str>) -> Result<Started, ServiceError> {
+    pub(crate) fn start_execution(
+        self: &Arc<Self>,
+        input: &Value,
+        parent: Option<&str>,
+    ) -> Result<Started, ServiceError> {
         let work = self.context.clock.work();
         let machine = self.machine(required(input, "stateMachineArn")?)?;
         let document = match &input["input"] {
@@ -37,6 +41,7 @@ impl StepFunctions {
             Value::String(text) => text,
             _ => return Err(invalid_input("input must be a string that holds JSON")),
         };
+        check_json(document)?;
         if document.len() > LARGEST_INPUT {
             return Err(ServiceError::validation(format!(
                 "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than or equal to {LARGEST_INPUT}"
@@ -48,16 +53,22 @@ impl StepFunctions {
         };
         names::check(&name)?;
         let arn = names::execution_arn(&machine.arn, &name);
+        let _starting = self.starting.lock();
         let now = self.context.clock.now();
         let existing = self.runs.lock().get(&arn).cloned();
         if let Some(run) = existing {
             let snapshot = run.snapshot();
-            let rested = snapshot.ended.is_some_and(|ended| now.duration_since(ended) > NAME_REST);
+            let rested = snapshot
+                .ended
+                .is_some_and(|ended| now.duration_since(ended) > NAME_REST);
             if matches!(snapshot.status, Status::Running) && snapshot.input == document {
                 return Ok(Started { run });
             }
             if !rested {
-                return Err(ServiceError::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'")));
+                return Err(ServiceError::new(
+                    "ExecutionAlreadyExists",
+                    format!("Execution Already Exists: '{arn}'"),
+                ));
             }
         }
         let identity = Identity {
@@ -75,7 +86,13 @@ impl StepFunctions {
         let seed = self.context.entropy.bits();
         let execution = Execution::start(machine.parsed()?, identity, document, seed, now)
             .map_err(|error| invalid_input(&error.to_string()))?;
-        let run = Run::new(&machine.arn, &name, parent.map(str::to_owned), execution, now);
+        let run = Run::new(
+            &machine.arn,
+            &name,
+            parent.map(str::to_owned),
+            execution,
+            now,
+        );
         self.begin(&run, &work)?;
         Ok(Started { run })
     }
@@ -89,7 +106,10 @@ impl StepFunctions {
             cause: text("cause"),
         };
         self.drive(&run, Some(stop), &work);
-        let ended = run.snapshot().ended.unwrap_or_else(|| self.context.clock.now());
+        let ended = run
+            .snapshot()
+            .ended
+            .unwrap_or_else(|| self.context.clock.now());
         Ok(json!({"stopDate": seconds(ended)}))
     }
 
@@ -97,10 +117,16 @@ impl StepFunctions {
         Ok(described(&*self.run(input)?))
     }
 
-    pub(super) fn describe_state_machine_for_execution(&self, input: &Value) -> Result<Value, ServiceError> {
+    pub(super) fn describe_state_machine_for_execution(
+        &self,
+        input: &Value,
+    ) -> Result<Value, ServiceError> {
         let run = self.run(input)?;
         let (definition, identity) = run.with_execution(|execution| {
-            (execution.machine().definition().to_string(), execution.identity().clone())
+            (
+                execution.machine().definition().to_string(),
+                execution.identity().clone(),
+            )
         });
         Ok(json!({
             "stateMachineArn": run.machine_arn,
@@ -115,12 +141,23 @@ impl StepFunctions {
 
     pub(super) fn list_executions(&self, input: &Value) -> Result<Value, ServiceError> {
         if !input["mapRunArn"].is_null() {
-            return Err(ServiceError::unsupported_parameter("ListExecutions", "mapRunArn"));
+            return Err(ServiceError::unsupported_parameter(
+                "ListExecutions",
+                "mapRunArn",
+            ));
         }
         let machine = self.machine(required(input, "stateMachineArn")?)?;
         let wanted = input["statusFilter"].as_str();
         if let Some(word) = wanted
-            && !["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"].contains(&word)
+            && ![
+                "RUNNING",
+                "SUCCEEDED",
+                "FAILED",
+                "TIMED_OUT",
+                "ABORTED",
+                "PENDING_REDRIVE",
+            ]
+            .contains(&word)
         {
             return Err(ServiceError::validation(format!(
                 "1 validation error detected: Value '{word}' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]"
@@ -133,7 +170,12 @@ impl StepFunctions {
             .filter(|run| wanted.is_none_or(|wanted| status_word(&run.status()) == wanted))
             .collect();
         // The newest first.
-        listed.sort_by(|one, other| other.started.cmp(&one.started).then_with(|| other.name.cmp(&one.name)));
+        listed.sort_by(|one, other| {
+            other
+                .started
+                .cmp(&one.started)
+                .then_with(|| other.name.cmp(&one.name))
+        });
         let (page, next) = pages::page(input, &format!("executions of {}", machine.arn), listed)?;
         let executions: Vec<Value> = page
             .into_iter()
@@ -145,6 +187,7 @@ impl StepFunctions {
                     "name": run.name,
                     "status": status_word(&snapshot.status),
                     "startDate": seconds(run.started),
+                    "redriveCount": 0,
                 });
                 if let Some(ended) = snapshot.ended {
                     entry["stopDate"] = seconds(ended);
@@ -164,7 +207,12 @@ impl StepFunctions {
         let arn = required(input, "executionArn")?;
         names::check_arn(arn, "execution")?;
         let found = self.runs.lock().get(arn).cloned();
-        found.ok_or_else(|| ServiceError::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'")))
+        found.ok_or_else(|| {
+            ServiceError::new(
+                "ExecutionDoesNotExist",
+                format!("Execution Does Not Exist: '{arn}'"),
+            )
+        })
     }
 }
 
@@ -180,9 +228,16 @@ pub(super) fn described(run: &Run) -> Value {
         "input": snapshot.input,
         "inputDetails": {"included": true},
         "redriveCount": 0,
-        "redriveStatus": "NOT_REDRIVABLE",
-        "redriveStatusReason": "the local runtime does not support redrive",
     });
+    match &snapshot.status {
+        Status::Running | Status::Succeeded { .. } => {
+            let word = status_word(&snapshot.status);
+            answer["redriveStatus"] = "NOT_REDRIVABLE".into();
+            answer["redriveStatusReason"] =
+                format!("Execution is {word} and cannot be redriven").into();
+        }
+        _ => answer["redriveStatus"] = "REDRIVABLE".into(),
+    }
     if let Some(ended) = snapshot.ended {
         answer["stopDate"] = seconds(ended);
     }
@@ -199,6 +254,84 @@ pub(super) fn described(run: &Run) -> Value {
     answer
 }
 
+/// The members of DescribeExecution that `.sync` shows, with capitals; the documents are text.
+pub(super) fn described_to_parent(run: &Run) -> Value {
+    let description = described(run);
+    let mut shown = serde_json::Map::new();
+    for (capital, member) in [
+        ("Cause", "cause"),
+        ("Error", "error"),
+        ("ExecutionArn", "executionArn"),
+        ("Input", "input"),
+        ("InputDetails", "inputDetails"),
+        ("Name", "name"),
+        ("Output", "output"),
+        ("OutputDetails", "outputDetails"),
+        ("StartDate", "startDate"),
+        ("StateMachineArn", "stateMachineArn"),
+        ("Status", "status"),
+        ("StopDate", "stopDate"),
+    ] {
+        match description.get(member) {
+            None => {}
+            Some(details) if member.ends_with("Details") => {
+                shown.insert(capital.to_owned(), json!({"Included": details["included"]}));
+            }
+            // The one place where AWS writes the times of an API in milliseconds.
+            Some(date) if member.ends_with("Date") => {
+                let millis = date
+                    .as_f64()
+                    .map(|seconds| (seconds * 1000.0).round() as i64);
+                shown.insert(capital.to_owned(), millis.into());
+            }
+            Some(value) => {
+                shown.insert(capital.to_owned(), value.clone());
+            }
+        }
+    }
+    shown.into()
+}
+
+fn check_json(document: &str) -> Result<(), ServiceError> {
+    match serde_json::from_str::<serde::de::IgnoredAny>(document) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(invalid_input(&json_complaint(document))),
+    }
+}
+
+/// What AWS's parser says about text that is not JSON, for the mistakes that people make; our parser's words for others.
+pub(super) fn json_complaint(text: &str) -> String {
+    let trimmed = text.trim_start();
+    let Some(first) = trimmed.chars().next() else {
+        return "Invalid execution input.".to_owned();
+    };
+    if first.is_ascii_alphabetic() {
+        let token: String = trimmed
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+            .collect();
+        return format!(
+            "Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+        );
+    }
+    let key = trimmed
+        .strip_prefix('{')
+        .and_then(|rest| rest.trim_start().chars().next());
+    if let Some(letter) = key.filter(|letter| !matches!(letter, '"' | '}')) {
+        return format!(
+            "Unexpected character ('{letter}' (code {})): was expecting double-quote to start field name",
+            u32::from(letter)
+        );
+    }
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    }
+}
+
 fn invalid_input(reason: &str) -> ServiceError {
-    ServiceError::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{reason}'"))
+    ServiceError::new(
+        "InvalidExecutionInput",
+        format!("Invalid State Machine Execution Input: '{reason}'"),
+    )
 }

@@ -10,7 +10,8 @@ impl StepFunctions {
         let run = self.run(input)?;
         let with_data = input["includeExecutionData"].as_bool().unwrap_or(true);
         let reverse = input["reverseOrder"].as_bool().unwrap_or(false);
-        let mut indexes: Vec<usize> = (0..run.with_execution(|execution| execution.history().len())).collect();
+        let mut indexes: Vec<usize> =
+            (0..run.with_execution(|execution| execution.history().len())).collect();
         if reverse {
             indexes.reverse();
         }

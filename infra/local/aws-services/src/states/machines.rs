@@ -39,20 +39,47 @@ impl Machine {
 
 impl StepFunctions {
     pub(super) fn create_state_machine(&self, input: &Value) -> Result<Value, ServiceError> {
-        known_members("CreateStateMachine", input, &["name", "definition", "roleArn", "type", "tags", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration", "publish"])?;
+        known_members(
+            "CreateStateMachine",
+            input,
+            &[
+                "name",
+                "definition",
+                "roleArn",
+                "type",
+                "tags",
+                "loggingConfiguration",
+                "tracingConfiguration",
+                "encryptionConfiguration",
+                "publish",
+                "versionDescription",
+            ],
+        )?;
         let name = required(input, "name")?;
         names::check(name)?;
         match input["type"].as_str() {
             None | Some("STANDARD") => {}
-            Some("EXPRESS") => return Err(ServiceError::validation("the local runtime does not support state machines of type EXPRESS")),
+            Some("EXPRESS") => {
+                return Err(ServiceError::validation(
+                    "the local runtime does not support state machines of type EXPRESS",
+                ));
+            }
             Some(other) => {
                 return Err(ServiceError::validation(format!(
                     "1 validation error detected: Value '{other}' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]"
                 )));
             }
         }
+        if input.get("versionDescription").is_some() {
+            return Err(ServiceError::validation(
+                "Version description can only be set when publish is true",
+            ));
+        }
         if input["publish"] == json!(true) {
-            return Err(ServiceError::unsupported_parameter("CreateStateMachine", "publish"));
+            return Err(ServiceError::unsupported_parameter(
+                "CreateStateMachine",
+                "publish",
+            ));
         }
         let role_arn = required(input, "roleArn")?;
         let definition = required(input, "definition")?;
@@ -61,10 +88,16 @@ impl StepFunctions {
         let now = self.context.clock.now();
         let mut machines = self.machines.lock();
         if let Some(existing) = machines.get(&arn) {
-            if existing.definition == definition && existing.role_arn == role_arn {
-                return Ok(json!({"stateMachineArn": arn, "creationDate": seconds(existing.created)}));
+            // Roles and tags do not make a difference.
+            if existing.definition == definition && existing.settings == settings(input) {
+                return Ok(
+                    json!({"stateMachineArn": arn, "creationDate": seconds(existing.created)}),
+                );
             }
-            return Err(ServiceError::new("StateMachineAlreadyExists", format!("State Machine Already Exists: '{arn}'")));
+            return Err(ServiceError::new(
+                "StateMachineAlreadyExists",
+                format!("State Machine Already Exists: '{arn}'"),
+            ));
         }
         let machine = Machine {
             arn: arn.clone(),
@@ -83,14 +116,41 @@ impl StepFunctions {
     }
 
     pub(super) fn update_state_machine(&self, input: &Value) -> Result<Value, ServiceError> {
-        known_members("UpdateStateMachine", input, &["stateMachineArn", "definition", "roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration", "tags"])?;
+        known_members(
+            "UpdateStateMachine",
+            input,
+            &[
+                "stateMachineArn",
+                "definition",
+                "roleArn",
+                "loggingConfiguration",
+                "tracingConfiguration",
+                "encryptionConfiguration",
+                "tags",
+            ],
+        )?;
         let arn = required(input, "stateMachineArn")?;
         if let Some(definition) = input["definition"].as_str() {
             parse(definition)?;
         }
+        let changes = [
+            "definition",
+            "roleArn",
+            "loggingConfiguration",
+            "tracingConfiguration",
+            "encryptionConfiguration",
+        ];
+        if changes.iter().all(|member| input[member].is_null()) {
+            return Err(ServiceError::new(
+                "MissingRequiredParameter",
+                "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the \
+                 EncryptionConfiguration must be specified",
+            ));
+        }
         let now = self.context.clock.now();
         let mut machines = self.machines.lock();
-        let machine = machines.get_mut(arn).ok_or_else(|| unknown(arn))?;
+        let existing = machines.get_mut(arn).ok_or_else(|| unknown(arn))?;
+        let mut machine = existing.clone();
         if let Some(definition) = input["definition"].as_str() {
             definition.clone_into(&mut machine.definition);
         }
@@ -100,8 +160,10 @@ impl StepFunctions {
         machine.settings.extend(settings(input));
         machine.updated = now;
         machine.revision = Some(self.context.entropy.uuid());
-        self.machine_documents.write(&machine.name, machine)?;
-        Ok(json!({"updateDate": seconds(now), "revisionId": machine.revision}))
+        self.machine_documents.write(&machine.name, &machine)?;
+        let answer = json!({"updateDate": seconds(now), "revisionId": machine.revision});
+        *existing = machine;
+        Ok(answer)
     }
 
     pub(super) fn delete_state_machine(&self, input: &Value) -> Result<Value, ServiceError> {
@@ -130,7 +192,11 @@ impl StepFunctions {
         });
         if let Some(members) = answer.as_object_mut() {
             members.extend(machine.settings.clone());
-            members.extend(machine.revision.map(|revision| ("revisionId".to_owned(), revision.into())));
+            members.extend(
+                machine
+                    .revision
+                    .map(|revision| ("revisionId".to_owned(), revision.into())),
+            );
         }
         Ok(answer)
     }
@@ -163,16 +229,27 @@ impl StepFunctions {
 
     pub(super) fn untag(&self, input: &Value) -> Result<Value, ServiceError> {
         self.change_tags(input, |machine| {
-            for key in input["tagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            for key in input["tagKeys"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+            {
                 machine.tags.shift_remove(key);
             }
         })
     }
 
-    fn change_tags(&self, input: &Value, change: impl FnOnce(&mut Machine)) -> Result<Value, ServiceError> {
+    fn change_tags(
+        &self,
+        input: &Value,
+        change: impl FnOnce(&mut Machine),
+    ) -> Result<Value, ServiceError> {
         let arn = required(input, "resourceArn")?;
         let mut machines = self.machines.lock();
-        let machine = machines.get_mut(arn).ok_or_else(|| ServiceError::new("ResourceNotFound", format!("Resource not found: '{arn}'")))?;
+        let machine = machines.get_mut(arn).ok_or_else(|| {
+            ServiceError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+        })?;
         change(machine);
         self.machine_documents.write(&machine.name, machine)?;
         Ok(json!({}))
@@ -181,26 +258,60 @@ impl StepFunctions {
     pub(super) fn list_tags(&self, input: &Value) -> Result<Value, ServiceError> {
         let arn = required(input, "resourceArn")?;
         let machines = self.machines.lock();
-        let machine = machines.get(arn).ok_or_else(|| ServiceError::new("ResourceNotFound", format!("Resource not found: '{arn}'")))?;
-        let tags: Vec<Value> = machine.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+        let machine = machines.get(arn).ok_or_else(|| {
+            ServiceError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+        })?;
+        let tags: Vec<Value> = machine
+            .tags
+            .iter()
+            .map(|(key, value)| json!({"key": key, "value": value}))
+            .collect();
         Ok(json!({"tags": tags}))
     }
 
     /// The state machine of that ARN, without a version or alias, which this runtime does not have.
     pub(super) fn machine(&self, arn: &str) -> Result<Machine, ServiceError> {
         names::check_arn(arn, "stateMachine")?;
-        self.machines.lock().get(arn).cloned().ok_or_else(|| unknown(arn))
+        self.machines
+            .lock()
+            .get(arn)
+            .cloned()
+            .ok_or_else(|| unknown(arn))
     }
 }
 
 /// `ValidateStateMachineDefinition`.
 pub(super) fn validate(input: &Value) -> Result<Value, ServiceError> {
-    let diagnostics = diagnose(required(input, "definition")?);
-    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    known_members(
+        "ValidateStateMachineDefinition",
+        input,
+        &["definition", "type", "severity", "maxResults"],
+    )?;
+    let with_warnings = match input["severity"].as_str() {
+        None | Some("ERROR") => false,
+        Some("WARNING") => true,
+        Some(other) => {
+            return Err(ServiceError::validation(format!(
+                "1 validation error detected: Value '{other}' at 'severity' failed to satisfy constraint: Member must satisfy enum value set: [WARNING, ERROR]"
+            )));
+        }
+    };
+    let mut diagnostics = diagnose(required(input, "definition")?);
+    let failed = diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error);
+    diagnostics.retain(|diagnostic| with_warnings || diagnostic.severity == Severity::Error);
+    let limit = input["maxResults"]
+        .as_u64()
+        .filter(|limit| *limit > 0)
+        .unwrap_or(100)
+        .min(100) as usize;
+    let truncated = diagnostics.len() > limit;
+    diagnostics.truncate(limit);
     Ok(json!({
         "result": if failed { "FAIL" } else { "OK" },
         "diagnostics": diagnostics,
-        "truncated": false,
+        "truncated": truncated,
     }))
 }
 
@@ -211,13 +322,22 @@ fn parse(definition: &str) -> Result<StateMachine, ServiceError> {
         )));
     }
     StateMachine::parse(definition).map_err(|diagnostics| {
-        let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-        ServiceError::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", texts.join(", ")))
+        let errors = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let texts: Vec<String> = errors.map(ToString::to_string).collect();
+        ServiceError::new(
+            "InvalidDefinition",
+            format!("Invalid State Machine Definition: '{}'", texts.join(", ")),
+        )
     })
 }
 
 fn unknown(arn: &str) -> ServiceError {
-    ServiceError::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
+    ServiceError::new(
+        "StateMachineDoesNotExist",
+        format!("State Machine Does Not Exist: '{arn}'"),
+    )
 }
 
 fn tags(list: &Value) -> Map<String, Value> {
@@ -228,16 +348,28 @@ fn tags(list: &Value) -> Map<String, Value> {
 }
 
 fn settings(input: &Value) -> Map<String, Value> {
-    ["loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), input.get(name).filter(|value| !value.is_null())?.clone())))
-        .collect()
+    [
+        "loggingConfiguration",
+        "tracingConfiguration",
+        "encryptionConfiguration",
+    ]
+    .into_iter()
+    .filter_map(|name| {
+        Some((
+            name.to_owned(),
+            input.get(name).filter(|value| !value.is_null())?.clone(),
+        ))
+    })
+    .collect()
 }
 
 /// Refuses a member that this runtime would have to ignore.
 fn known_members(action: &str, input: &Value, known: &[&str]) -> Result<(), ServiceError> {
     let members = input.as_object().into_iter().flat_map(Map::keys);
-    match members.into_iter().find(|member| !known.contains(&member.as_str())) {
+    match members
+        .into_iter()
+        .find(|member| !known.contains(&member.as_str()))
+    {
         Some(member) => Err(ServiceError::unsupported_parameter(action, member)),
         None => Ok(()),
     }

@@ -52,6 +52,8 @@ pub struct StepFunctions {
     run_documents: Documents,
     machines: Mutex<BTreeMap<String, Machine>>,
     runs: Mutex<BTreeMap<String, Arc<Run>>>,
+    /// Held while an execution is started, so that of two starts under one name one finds the other's execution.
+    starting: Mutex<()>,
     /// Who waits for which task token.
     tokens: tokens::Tokens,
     /// Executions that a dead process left running: they were ended at start-up, and nobody has been told yet.
@@ -70,8 +72,14 @@ impl StepFunctions {
             neighbours: OnceLock::new(),
             machine_documents,
             run_documents,
-            machines: Mutex::new(machines.into_iter().map(|machine| (machine.arn.clone(), machine)).collect()),
+            machines: Mutex::new(
+                machines
+                    .into_iter()
+                    .map(|machine| (machine.arn.clone(), machine))
+                    .collect(),
+            ),
             runs: Mutex::default(),
+            starting: Mutex::default(),
             tokens: tokens::Tokens::default(),
             found_dead: Mutex::default(),
         });
@@ -113,7 +121,9 @@ impl StepFunctions {
             "TagResource" => self.tag(&input),
             "UntagResource" => self.untag(&input),
             "ListTagsForResource" => self.list_tags(&input),
-            "StartExecution" => self.start_execution(&input, None).map(|started| started.answer()),
+            "StartExecution" => self
+                .start_execution(&input, None)
+                .map(|started| started.answer()),
             "StopExecution" => self.stop_execution(&input),
             "DescribeExecution" => self.describe_execution(&input),
             "DescribeStateMachineForExecution" => self.describe_state_machine_for_execution(&input),

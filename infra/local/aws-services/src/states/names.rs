@@ -12,12 +12,35 @@ pub(super) fn check(name: &str) -> Result<(), ServiceError> {
             || character.is_control()
             || matches!(
                 character,
-                '<' | '>' | '{' | '}' | '[' | ']' | '?' | '*' | '"' | '#' | '%' | '\\' | '^' | '|' | '~' | '`' | '$' | '&' | ',' | ';' | ':' | '/'
+                '<' | '>'
+                    | '{'
+                    | '}'
+                    | '['
+                    | ']'
+                    | '?'
+                    | '*'
+                    | '"'
+                    | '#'
+                    | '%'
+                    | '\\'
+                    | '^'
+                    | '|'
+                    | '~'
+                    | '`'
+                    | '$'
+                    | '&'
+                    | ','
+                    | ';'
+                    | ':'
+                    | '/'
             )
             || ('\u{7f}'..='\u{9f}').contains(&character)
     };
     if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(forbidden) {
-        return Err(ServiceError::new("InvalidName", format!("Invalid Name: '{name}'")));
+        return Err(ServiceError::new(
+            "InvalidName",
+            format!("Invalid Name: '{name}'"),
+        ));
     }
     Ok(())
 }
@@ -25,13 +48,22 @@ pub(super) fn check(name: &str) -> Result<(), ServiceError> {
 /// Refuses an ARN that is not one of Step Functions' own, of that kind.
 pub(super) fn check_arn(arn: &str, kind: &str) -> Result<(), ServiceError> {
     let parts: Vec<&str> = arn.split(':').collect();
-    let long_enough = if kind == "execution" { parts.len() == 8 } else { parts.len() >= 7 };
+    let long_enough = if kind == "execution" {
+        parts.len() == 8
+    } else {
+        parts.len() >= 7
+    };
     if !long_enough || parts[0] != "arn" || parts[2] != "states" || parts[5] != kind {
         let reason = match parts.get(5) {
-            Some(found) if parts[0] == "arn" => format!("Resource type not valid in this context: {found}"),
+            Some(found) if parts[0] == "arn" => {
+                format!("Resource type not valid in this context: {found}")
+            }
             _ => format!("Invalid ARN prefix: {arn}"),
         };
-        return Err(ServiceError::new("InvalidArn", format!("Invalid Arn: '{reason}'")));
+        return Err(ServiceError::new(
+            "InvalidArn",
+            format!("Invalid Arn: '{reason}'"),
+        ));
     }
     Ok(())
 }
@@ -46,5 +78,8 @@ pub(super) fn unqualified(arn: &str) -> &str {
 
 /// `arn:…:execution:<machine>:<name>` for an execution of that state machine.
 pub(super) fn execution_arn(machine_arn: &str, name: &str) -> String {
-    format!("{}:{name}", unqualified(machine_arn).replacen(":stateMachine:", ":execution:", 1))
+    format!(
+        "{}:{name}",
+        unqualified(machine_arn).replacen(":stateMachine:", ":execution:", 1)
+    )
 }

@@ -19,8 +19,14 @@ pub(super) async fn call(s3: &S3, action: &str, input: &Value) -> Result<Value, 
 }
 
 fn known(action: &str, input: &Value, members: &[&str]) -> Result<(), ServiceError> {
-    let given = input.as_object().into_iter().flat_map(serde_json::Map::keys);
-    match given.into_iter().find(|member| !members.contains(&member.as_str())) {
+    let given = input
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::keys);
+    match given
+        .into_iter()
+        .find(|member| !members.contains(&member.as_str()))
+    {
         Some(member) => Err(ServiceError::unsupported_parameter(action, member)),
         None => Ok(()),
     }
@@ -37,20 +43,37 @@ fn condition(input: &Value) -> Result<Condition, ServiceError> {
         (None, None) => Ok(Condition::default()),
         (Some("*"), None) => Ok(Condition::IfAbsent),
         (None, Some(etag)) => Ok(Condition::IfMatch(etag.trim_matches('"').to_owned())),
-        _ => Err(ServiceError::validation("IfNoneMatch takes * only, and not together with IfMatch")),
+        _ => Err(ServiceError::validation(
+            "IfNoneMatch takes * only, and not together with IfMatch",
+        )),
     }
 }
 
 async fn list(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
-    known("ListObjectsV2", input, &["Bucket", "Prefix", "Delimiter", "MaxKeys", "StartAfter", "ContinuationToken"])?;
+    known(
+        "ListObjectsV2",
+        input,
+        &[
+            "Bucket",
+            "Prefix",
+            "Delimiter",
+            "MaxKeys",
+            "StartAfter",
+            "ContinuationToken",
+        ],
+    )?;
     let bucket = text(input, "Bucket")?;
     let optional = |member: &str| input[member].as_str().unwrap_or_default().to_owned();
-    let after = input["ContinuationToken"].as_str().or(input["StartAfter"].as_str());
+    let after = input["ContinuationToken"]
+        .as_str()
+        .or(input["StartAfter"].as_str());
     let request = ListRequest {
         prefix: optional("Prefix"),
         delimiter: optional("Delimiter"),
         after: after.map(str::to_owned),
-        limit: input["MaxKeys"].as_u64().and_then(|limit| usize::try_from(limit).ok()),
+        limit: input["MaxKeys"]
+            .as_u64()
+            .and_then(|limit| usize::try_from(limit).ok()),
     };
     let listing = s3.list(bucket, &request).await?;
     let mut answer = json!({
@@ -76,7 +99,10 @@ async fn list(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
         answer["Contents"] = contents.collect();
     }
     if !listing.common_prefixes.is_empty() {
-        let prefixes = listing.common_prefixes.iter().map(|prefix| json!({"Prefix": prefix}));
+        let prefixes = listing
+            .common_prefixes
+            .iter()
+            .map(|prefix| json!({"Prefix": prefix}));
         answer["CommonPrefixes"] = prefixes.collect();
     }
     if let Some(next) = listing.next {
@@ -109,7 +135,18 @@ async fn get(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
 }
 
 async fn put(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
-    known("PutObject", input, &["Bucket", "Key", "Body", "ContentType", "IfNoneMatch", "IfMatch"])?;
+    known(
+        "PutObject",
+        input,
+        &[
+            "Bucket",
+            "Key",
+            "Body",
+            "ContentType",
+            "IfNoneMatch",
+            "IfMatch",
+        ],
+    )?;
     // A body that is not text is written as the JSON that it is.
     let body = match &input["Body"] {
         Value::Null => String::new(),
@@ -117,13 +154,20 @@ async fn put(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
         other => other.to_string(),
     };
     let options = PutOptions::when(condition(input)?);
-    let head = s3.put(text(input, "Bucket")?, text(input, "Key")?, body, options).await?;
+    let head = s3
+        .put(text(input, "Bucket")?, text(input, "Key")?, body, options)
+        .await?;
     Ok(json!({"ETag": format!("\"{}\"", head.etag)}))
 }
 
 async fn delete(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
     known("DeleteObject", input, &["Bucket", "Key", "IfMatch"])?;
-    s3.delete(text(input, "Bucket")?, text(input, "Key")?, &condition(input)?).await?;
+    s3.delete(
+        text(input, "Bucket")?,
+        text(input, "Key")?,
+        &condition(input)?,
+    )
+    .await?;
     Ok(json!({}))
 }
 
@@ -134,6 +178,16 @@ async fn copy(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
         return Err(ServiceError::validation("CopySource must be bucket/key"));
     };
     let target = (text(input, "Bucket")?, text(input, "Key")?);
-    let head = s3.copy(source, target, &ReadConditions::default(), None, Condition::default()).await?;
-    Ok(json!({"CopyObjectResult": {"ETag": format!("\"{}\"", head.etag), "LastModified": head.last_modified}}))
+    let head = s3
+        .copy(
+            source,
+            target,
+            &ReadConditions::default(),
+            None,
+            Condition::default(),
+        )
+        .await?;
+    Ok(
+        json!({"CopyObjectResult": {"ETag": format!("\"{}\"", head.etag), "LastModified": head.last_modified}}),
+    )
 }

@@ -9,7 +9,11 @@ const LARGEST: u64 = 1000;
 
 /// Cuts the page that the request asks for, and names the next one. A token is the number of items before its page, bound
 /// to what is listed by `list`.
-pub(super) fn page<T>(input: &Value, list: &str, items: Vec<T>) -> Result<(Vec<T>, Option<String>), ServiceError> {
+pub(super) fn page<T>(
+    input: &Value,
+    list: &str,
+    items: Vec<T>,
+) -> Result<(Vec<T>, Option<String>), ServiceError> {
     let size = match input.get("maxResults") {
         None | Some(Value::Null) => 100,
         Some(value) => match value.as_u64() {
@@ -24,8 +28,9 @@ pub(super) fn page<T>(input: &Value, list: &str, items: Vec<T>) -> Result<(Vec<T
     };
     let start = match input.get("nextToken").and_then(Value::as_str) {
         None => 0,
-        Some(token) => read(token, list)
-            .ok_or_else(|| ServiceError::new("InvalidToken", format!("Invalid Token: '{token}'")))?,
+        Some(token) => read(token, list).ok_or_else(|| {
+            ServiceError::new("InvalidToken", format!("Invalid Token: '{token}'"))
+        })?,
     };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let total = items.len();
@@ -41,7 +46,9 @@ fn write(start: usize, list: &str) -> String {
 
 fn read(token: &str, list: &str) -> Option<usize> {
     use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::URL_SAFE.decode(token).ok()?;
+    let bytes = base64::engine::general_purpose::URL_SAFE
+        .decode(token)
+        .ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (start, of) = text.split_once(' ')?;
     (of == list).then(|| start.parse().ok())?

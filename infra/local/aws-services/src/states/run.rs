@@ -33,7 +33,8 @@ struct RunState {
     /// How many events of the history have been observed.
     observed: usize,
     timers: BTreeMap<TimerId, AbortHandle>,
-    tasks: BTreeMap<TaskId, AbortHandle>,
+    /// Executions that tasks wait for (`.sync`), by ARN.
+    children: BTreeMap<TaskId, String>,
     waiters: Vec<oneshot::Sender<Work>>,
 }
 
@@ -70,14 +71,20 @@ pub(super) fn status_word(status: &Status) -> &'static str {
 pub(super) fn error_and_cause(status: &Status) -> (Option<String>, Option<String>) {
     match status {
         Status::Running | Status::Succeeded { .. } => (None, None),
-        Status::Failed { error, cause } | Status::TimedOut { error, cause } | Status::Aborted { error, cause } => {
-            (error.clone(), cause.clone())
-        }
+        Status::Failed { error, cause }
+        | Status::TimedOut { error, cause }
+        | Status::Aborted { error, cause } => (error.clone(), cause.clone()),
     }
 }
 
 impl Run {
-    pub(super) fn new(machine_arn: &str, name: &str, parent: Option<String>, execution: Execution, started: Timestamp) -> Arc<Self> {
+    pub(super) fn new(
+        machine_arn: &str,
+        name: &str,
+        parent: Option<String>,
+        execution: Execution,
+        started: Timestamp,
+    ) -> Arc<Self> {
         Arc::new(Self {
             arn: execution.identity().execution_arn.clone(),
             name: name.to_owned(),
@@ -88,7 +95,7 @@ impl Run {
                 execution,
                 observed: 0,
                 timers: BTreeMap::new(),
-                tasks: BTreeMap::new(),
+                children: BTreeMap::new(),
                 waiters: Vec::new(),
             }),
         })
@@ -131,6 +138,21 @@ impl Run {
         }
     }
 
+    /// Remembers which execution a task waits for. `false` if the task is not awaited any more.
+    pub(super) fn adopt(&self, task: TaskId, child: &str) -> bool {
+        let mut state = self.state.lock();
+        let awaited = state.execution.awaits(task);
+        if awaited {
+            state.children.insert(task, child.to_owned());
+        }
+        awaited
+    }
+
+    /// Forgets which execution a task waited for: it has ended.
+    pub(super) fn release(&self, task: TaskId) {
+        self.state.lock().children.remove(&task);
+    }
+
     fn stored(&self, execution: &Execution) -> Stored {
         Stored {
             arn: self.arn.clone(),
@@ -146,16 +168,25 @@ impl Run {
 impl StepFunctions {
     /// Takes on what an earlier process left. Whatever was running there ends here, as it would if a person had stopped it.
     pub(super) fn restore(&self, stored: Stored) -> Result<(), StartError> {
-        let run = Run::new(&stored.machine_arn, &stored.name, stored.parent, stored.execution, stored.started);
+        let run = Run::new(
+            &stored.machine_arn,
+            &stored.name,
+            stored.parent,
+            stored.execution,
+            stored.started,
+        );
         if matches!(run.status(), Status::Running) {
             let mut state = run.state.lock();
             let stop = Arrival::Stop {
                 error: Some("RuntimeStopped".to_owned()),
-                cause: Some("the process that ran this execution ended before the execution did".to_owned()),
+                cause: Some(
+                    "the process that ran this execution ended before the execution did".to_owned(),
+                ),
             };
             state.execution.deliver(stop, self.context.clock.now());
             state.execution.effects();
-            self.run_documents.write(&run.arn, &run.stored(&state.execution))?;
+            self.run_documents
+                .write(&run.arn, &run.stored(&state.execution))?;
             drop(state);
             self.found_dead.lock().push(Arc::clone(&run));
         }
@@ -165,9 +196,12 @@ impl StepFunctions {
 
     /// Makes a new execution known and lets it take its first steps.
     pub(super) fn begin(self: &Arc<Self>, run: &Arc<Run>, work: &Work) -> Result<(), StartError> {
-        self.run_documents.write(&run.arn, &run.stored(&run.state.lock().execution))?;
+        self.run_documents
+            .write(&run.arn, &run.stored(&run.state.lock().execution))?;
         self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
-        let input = run.with_execution(|execution| serde_json::from_str(execution.input()).unwrap_or_default());
+        let input = run.with_execution(|execution| {
+            serde_json::from_str(execution.input()).unwrap_or_default()
+        });
         self.context.observe(Occurrence::ExecutionStarted {
             execution_arn: run.arn.clone(),
             state_machine_arn: run.machine_arn.clone(),
@@ -183,25 +217,35 @@ impl StepFunctions {
     }
 
     /// Delivers an arrival and carries out what follows from it. Returns whether the execution took it.
-    pub(super) fn drive(self: &Arc<Self>, run: &Arc<Run>, arrival: Option<Arrival>, work: &Work) -> bool {
+    pub(super) fn drive(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+        arrival: Option<Arrival>,
+        work: &Work,
+    ) -> bool {
         let now = self.context.clock.now();
         let mut state = run.state.lock();
-        let was_running = state.observed == 0 || matches!(state.execution.status(), Status::Running);
+        let was_running =
+            state.observed == 0 || matches!(state.execution.status(), Status::Running);
         let taken = arrival.is_none_or(|arrival| state.execution.deliver(arrival, now));
+        let mut given_up = Vec::new();
         for effect in state.execution.effects() {
-            self.carry_out(run, &mut state, effect, work);
+            given_up.extend(self.carry_out(run, &mut state, effect, work));
         }
         self.observe_history(run, &mut state);
         if !was_running || matches!(state.execution.status(), Status::Running) {
+            drop(state);
+            self.stop_children(given_up, work);
             return taken;
         }
         for (_, handle) in std::mem::take(&mut state.timers) {
             handle.abort();
         }
-        for (_, handle) in std::mem::take(&mut state.tasks) {
-            handle.abort();
-        }
-        if let Err(error) = self.run_documents.write(&run.arn, &run.stored(&state.execution)) {
+        given_up.extend(std::mem::take(&mut state.children).into_values());
+        if let Err(error) = self
+            .run_documents
+            .write(&run.arn, &run.stored(&state.execution))
+        {
             tracing::error!(%error, execution = run.arn, "the end of an execution could not be written down");
         }
         let waiters = std::mem::take(&mut state.waiters);
@@ -211,16 +255,43 @@ impl StepFunctions {
             // Who no longer waits needs no custody.
             let _ = waiter.send(work.clone());
         }
+        self.stop_children(given_up, work);
         taken
     }
 
-    fn carry_out(self: &Arc<Self>, run: &Arc<Run>, state: &mut RunState, effect: Effect, work: &Work) {
+    /// Executions that nobody waits for any more are stopped, as Step Functions does when it can.
+    pub(super) fn stop_children(self: &Arc<Self>, children: Vec<String>, work: &Work) {
+        for child in children {
+            let run = self.runs.lock().get(&child).cloned();
+            let stop = Arrival::Stop {
+                error: None,
+                cause: Some("the execution that waited for this one has given up".to_owned()),
+            };
+            if let Some(run) = run {
+                self.drive(&run, Some(stop), work);
+            }
+        }
+    }
+
+    /// Carries out one effect; returns the execution that it leaves without anybody who waits for it.
+    fn carry_out(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+        state: &mut RunState,
+        effect: Effect,
+        work: &Work,
+    ) -> Option<String> {
         let (service, run, work) = (Arc::clone(self), Arc::clone(run), work.clone());
         match effect {
             Effect::SetTimer { timer, at } => {
+                let clock = self.context.clock.clone();
+                // A timer alone keeps neither the service nor the execution.
+                let (service, run) = (Arc::downgrade(&service), Arc::downgrade(&run));
                 let task = tokio::spawn(async move {
-                    let work = deadline::reached(&service.context.clock, at, work).await;
-                    service.drive(&run, Some(Arrival::Timer { timer }), &work);
+                    let work = deadline::reached(&clock, at, work).await;
+                    if let (Some(service), Some(run)) = (service.upgrade(), run.upgrade()) {
+                        service.drive(&run, Some(Arrival::Timer { timer }), &work);
+                    }
                 });
                 state.timers.insert(timer, task.abort_handle());
             }
@@ -230,21 +301,17 @@ impl StepFunctions {
                 }
             }
             Effect::StartTask(start) => {
-                let id = start.task;
-                let task = tokio::spawn(async move {
+                // Nothing stops a call that is under way, as on AWS: a function goes on after its task has timed out or its
+                // execution was stopped. What it answers is then not awaited any more.
+                tokio::spawn(async move {
                     if let Some((arrival, work)) = service.perform(&run, start, work).await {
                         service.drive(&run, Some(arrival), &work);
                     }
                 });
-                state.tasks.insert(id, task.abort_handle());
             }
-            Effect::CancelTask { task } => {
-                self.tokens.forget(&run.arn, task);
-                if let Some(handle) = state.tasks.remove(&task) {
-                    handle.abort();
-                }
-            }
+            Effect::CancelTask { task } => return state.children.remove(&task),
         }
+        None
     }
 
     fn observe_history(&self, run: &Run, state: &mut RunState) {
@@ -302,6 +369,11 @@ impl StepFunctions {
             "error": error,
             "cause": cause,
         });
-        events.publish("aws.states", "Step Functions Execution Status Change", &[&run.arn], detail);
+        events.publish(
+            "aws.states",
+            "Step Functions Execution Status Change",
+            &[&run.arn],
+            detail,
+        );
     }
 }

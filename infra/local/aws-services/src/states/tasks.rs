@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use states_language::{Arrival, Integration, IntegrationPattern, Resource, StartTask, Status, TaskId};
+use states_language::{
+    Arrival, Integration, IntegrationPattern, Resource, StartTask, Status, TaskId,
+};
 use virtual_time::Work;
 
-use super::executions::described;
+use super::executions::described_to_parent;
 use super::run::Run;
 use super::{StepFunctions, objects};
 use crate::context::CallFailure;
 use crate::failure::ServiceError;
-use crate::function_invoker::{Invocation, InvocationOutcome, InvokeError};
+use crate::function_invoker::{Invocation, InvocationOutcome};
 use crate::interceptor::Call;
+use crate::lambda::refusal;
 
 /// A failure as a state machine sees it.
 struct TaskFailure {
@@ -26,21 +29,37 @@ type Outcome = Result<Value, TaskFailure>;
 
 impl StepFunctions {
     /// Carries out a task. `None` when nothing will ever be delivered by this call: it hangs, or somebody has its token.
-    pub(super) async fn perform(self: &Arc<Self>, run: &Arc<Run>, start: StartTask, work: Work) -> Option<(Arrival, Work)> {
+    pub(super) async fn perform(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+        start: StartTask,
+        work: Work,
+    ) -> Option<(Arrival, Work)> {
         let task = start.task;
         let called = match &start.resource {
-            Resource::Function { arn } => self.invoke(arn, &start.arguments).await.map(|outcome| outcome.and_then(result_of)),
+            Resource::Function { arn } => self
+                .invoke(arn, &start.arguments)
+                .await
+                .map(|outcome| outcome.and_then(result_of)),
             Resource::Activity { arn } => Some(Err(TaskFailure {
                 error: "UnsupportedResource".to_owned(),
                 cause: format!("the local runtime does not support activities: {arn}"),
             })),
-            Resource::Integration(integration) => return self.integrate(run, &start, integration, work).await,
+            Resource::Integration(integration) => {
+                return self.integrate(run, &start, integration, work).await;
+            }
         };
         // Nobody waits for a call that hangs: the guard is let go, so that time can reach the task's timeout.
         Some((arrival(task, called?), work))
     }
 
-    async fn integrate(self: &Arc<Self>, run: &Arc<Run>, start: &StartTask, integration: &Integration, work: Work) -> Option<(Arrival, Work)> {
+    async fn integrate(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+        start: &StartTask,
+        integration: &Integration,
+        work: Work,
+    ) -> Option<(Arrival, Work)> {
         let task = start.task;
         if integration.pattern == IntegrationPattern::WaitForTaskToken
             && let Some(token) = &start.token
@@ -50,17 +69,38 @@ impl StepFunctions {
         }
         let service = integration.service.as_str();
         let outcome = match (service, integration.action.as_str()) {
-            ("states", "startExecution") => return self.start_child(run, start, integration, work).await,
+            ("states", "startExecution") => {
+                return self.start_child(run, start, integration, work).await;
+            }
             ("lambda", "invoke") => self.invoke_by_parameters(&start.arguments).await?,
-            ("sns", "publish") => self.sdk_call("sns", "SNS", "Publish", publication(&start.arguments)).await?,
-            ("aws-sdk:s3", action) => self.sdk_call("s3", "S3", &pascal(action), start.arguments.clone()).await?,
-            ("aws-sdk:sns", action) => self.sdk_call("sns", "Sns", &pascal(action), start.arguments.clone()).await?,
+            ("sns", "publish") => {
+                let answer = self
+                    .sdk_call("sns", "SNS", "Publish", publication(&start.arguments))
+                    .await?;
+                answer.map(|answer| self.with_metadata(answer))
+            }
+            ("aws-sdk:s3", action) => {
+                self.sdk_call("s3", "S3", &pascal(action), start.arguments.clone())
+                    .await?
+            }
+            ("aws-sdk:sns", action) => {
+                self.sdk_call("sns", "Sns", &pascal(action), start.arguments.clone())
+                    .await?
+            }
             ("aws-sdk:emr", action) => {
-                self.sdk_call("elasticmapreduce", "Emr", &pascal(action), start.arguments.clone()).await?
+                self.sdk_call(
+                    "elasticmapreduce",
+                    "Emr",
+                    &pascal(action),
+                    start.arguments.clone(),
+                )
+                .await?
             }
             ("aws-sdk:sfn", action) => {
                 let input = renamed(&start.arguments, lower_first);
-                let answer = self.sdk_call("states", "Sfn", &pascal(action), input).await?;
+                let answer = self
+                    .sdk_call("states", "Sfn", &pascal(action), input)
+                    .await?;
                 answer.map(|answer| renamed(&answer, upper_first))
             }
             _ => Err(TaskFailure {
@@ -85,7 +125,13 @@ impl StepFunctions {
         }
     }
 
-    async fn start_child(self: &Arc<Self>, run: &Arc<Run>, start: &StartTask, integration: &Integration, work: Work) -> Option<(Arrival, Work)> {
+    async fn start_child(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+        start: &StartTask,
+        integration: &Integration,
+        work: Work,
+    ) -> Option<(Arrival, Work)> {
         let task = start.task;
         let mut input = renamed_top(&start.arguments, lower_first);
         // The integration takes any JSON as input; the API takes text.
@@ -95,7 +141,7 @@ impl StepFunctions {
         let started = match self.start_execution(&input, Some(&run.arn)) {
             Ok(started) => started,
             Err(error) => {
-                let failure = failure_of("StepFunctions", error);
+                let failure = failure_of("StepFunctions", error, &self.context.entropy.uuid());
                 let refused = match integration.pattern {
                     IntegrationPattern::RequestResponse => arrival(task, Err(failure)),
                     _ => submit_failed(task, failure),
@@ -103,16 +149,27 @@ impl StepFunctions {
                 return Some((refused, work));
             }
         };
-        let output = json!({"ExecutionArn": started.run.arn, "StartDate": started.run.started});
+        let output = self.with_metadata(json!({
+            "ExecutionArn": started.run.arn,
+            "StartDate": started.run.started.as_millisecond(),
+        }));
         match integration.pattern {
-            IntegrationPattern::RequestResponse => Some((Arrival::TaskSucceeded { task, output }, work)),
+            IntegrationPattern::RequestResponse => {
+                Some((Arrival::TaskSucceeded { task, output }, work))
+            }
             IntegrationPattern::WaitForTaskToken => {
                 self.drive(run, Some(Arrival::TaskSubmitted { task, output }), &work);
                 None
             }
             IntegrationPattern::Sync | IntegrationPattern::Sync2 => {
                 self.drive(run, Some(Arrival::TaskSubmitted { task, output }), &work);
+                if !run.adopt(task, &started.run.arn) {
+                    // The task was given up while it began.
+                    self.stop_children(vec![started.run.arn.clone()], &work);
+                    return None;
+                }
                 let work = started.run.ended(work).await;
+                run.release(task);
                 let parsed = integration.pattern == IntegrationPattern::Sync2;
                 Some((child_ended(task, &started.run, parsed), work))
             }
@@ -120,7 +177,11 @@ impl StepFunctions {
     }
 
     /// `None` when the call hangs.
-    async fn invoke(&self, function_arn: &str, event: &Value) -> Option<Result<InvocationOutcome, TaskFailure>> {
+    async fn invoke(
+        &self,
+        function_arn: &str,
+        event: &Value,
+    ) -> Option<Result<InvocationOutcome, TaskFailure>> {
         let mut parts = function_arn.split(':').skip(6);
         let function_name = parts.next().unwrap_or_default().to_owned();
         let qualifier = parts.next().map(str::to_owned);
@@ -132,7 +193,13 @@ impl StepFunctions {
         };
         let neighbours = match self.neighbours() {
             Ok(neighbours) => neighbours,
-            Err(error) => return Some(Err(failure_of("Lambda", error))),
+            Err(error) => {
+                return Some(Err(failure_of(
+                    "Lambda",
+                    error,
+                    &self.context.entropy.uuid(),
+                )));
+            }
         };
         let call = Call {
             service: "lambda".to_owned(),
@@ -140,8 +207,15 @@ impl StepFunctions {
             caller: "states".to_owned(),
             request: json!({"FunctionName": function_arn, "Payload": event}),
         };
-        let effect = async { neighbours.lambda.invoke(invocation).await.map_err(refusal) };
-        answered("Lambda", self.context.intercepted(&call, effect).await)
+        let effect = async {
+            neighbours
+                .lambda
+                .invoke(invocation)
+                .await
+                .map_err(|error| refusal(&error))
+        };
+        let result = self.context.intercepted(&call, effect).await;
+        answered("Lambda", result, &self.context.entropy.uuid())
     }
 
     async fn invoke_by_parameters(&self, parameters: &Value) -> Option<Outcome> {
@@ -150,26 +224,64 @@ impl StepFunctions {
             (true, None) => name.to_owned(),
             (true, Some(qualifier)) => format!("{name}:{qualifier}"),
             (false, None) => self.context.arn("lambda", &format!("function:{name}")),
-            (false, Some(qualifier)) => self.context.arn("lambda", &format!("function:{name}:{qualifier}")),
+            (false, Some(qualifier)) => self
+                .context
+                .arn("lambda", &format!("function:{name}:{qualifier}")),
         };
-        let event = parameters.get("Payload").cloned().unwrap_or_else(|| json!({}));
+        let event = parameters
+            .get("Payload")
+            .cloned()
+            .unwrap_or_else(|| json!({}));
         let outcome = self.invoke(&arn, &event).await?;
         Some(outcome.and_then(|outcome| {
-            let request_id = outcome.request_id.clone();
             let version = outcome.executed_version.clone();
             let payload = result_of(outcome)?;
-            Ok(json!({
-                "ExecutedVersion": version,
-                "Payload": payload,
-                "SdkHttpMetadata": {"HttpStatusCode": 200},
-                "SdkResponseMetadata": {"RequestId": request_id},
-                "StatusCode": 200,
-            }))
+            let mut answer =
+                self.with_metadata(json!({"ExecutedVersion": version, "Payload": payload}));
+            answer["StatusCode"] = 200.into();
+            Ok(answer)
         }))
     }
 
+    /// Adds what optimized integrations tell about the HTTP response.
+    fn with_metadata(&self, mut answer: Value) -> Value {
+        let request_id = self.context.entropy.uuid();
+        let length = answer.to_string().len().to_string();
+        let date = self
+            .context
+            .clock
+            .now()
+            .strftime("%a, %d %b %Y %H:%M:%S GMT")
+            .to_string();
+        let headers = [
+            ("connection", "keep-alive"),
+            ("Content-Length", &length),
+            ("Content-Type", "application/x-amz-json-1.0"),
+            ("Date", &date),
+            ("x-amzn-RequestId", &request_id),
+        ];
+        let listed: Map<String, Value> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!([value])))
+            .collect();
+        let plain: Map<String, Value> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
+        answer["SdkHttpMetadata"] =
+            json!({"AllHttpHeaders": listed, "HttpHeaders": plain, "HttpStatusCode": 200});
+        answer["SdkResponseMetadata"] = json!({"RequestId": request_id});
+        answer
+    }
+
     /// Calls a service as the SDK would. `None` when the call hangs.
-    async fn sdk_call(self: &Arc<Self>, service: &str, prefix: &str, action: &str, input: Value) -> Option<Outcome> {
+    async fn sdk_call(
+        self: &Arc<Self>,
+        service: &str,
+        prefix: &str,
+        action: &str,
+        input: Value,
+    ) -> Option<Outcome> {
         let call = Call {
             service: service.to_owned(),
             action: action.to_owned(),
@@ -186,49 +298,82 @@ impl StepFunctions {
                 _ => Box::pin(self.call(action, input)).await,
             }
         };
-        answered(prefix, self.context.intercepted(&call, effect).await)
+        let result = self.context.intercepted(&call, effect).await;
+        answered(prefix, result, &self.context.entropy.uuid())
     }
 }
 
 /// `None` when there never will be an answer.
-fn answered<T>(prefix: &str, result: Result<T, CallFailure>) -> Option<Result<T, TaskFailure>> {
+fn answered<T>(
+    prefix: &str,
+    result: Result<T, CallFailure>,
+    request_id: &str,
+) -> Option<Result<T, TaskFailure>> {
     match result {
         Ok(value) => Some(Ok(value)),
-        Err(CallFailure::Answered(error)) => Some(Err(failure_of(prefix, error))),
+        Err(CallFailure::Answered(error)) => Some(Err(failure_of(prefix, error, request_id))),
         Err(CallFailure::ConnectionLost) => Some(Err(TaskFailure {
             error: format!("{prefix}.SdkClientException"),
-            cause: "Unable to execute HTTP request: the connection was lost before a response".to_owned(),
+            cause: "Unable to execute HTTP request: the connection was lost before a response"
+                .to_owned(),
         })),
         Err(CallFailure::Hang) => None,
     }
 }
 
 /// An error of a service under the name that Step Functions gives it: `S3.NoSuchKeyException`.
-fn failure_of(prefix: &str, error: ServiceError) -> TaskFailure {
+fn failure_of(prefix: &str, error: ServiceError, request_id: &str) -> TaskFailure {
+    let status = error.status.as_u16();
     let code = match error.code.as_str() {
-        "SlowDown" | "InternalError" | "AccessDenied" | "ServiceUnavailable" | "PreconditionFailed" if prefix == "S3" => "S3",
+        // The SDK has classes for these errors of S3 and calls the others after the service.
+        code @ ("NoSuchKey"
+        | "NoSuchBucket"
+        | "BucketAlreadyExists"
+        | "BucketAlreadyOwnedByYou"
+        | "InvalidObjectState") => code,
+        _ if prefix == "S3" => "S3",
         other => other,
     };
-    let suffix = if code.ends_with("Exception") { "" } else { "Exception" };
+    let suffix = if code.ends_with("Exception") {
+        ""
+    } else {
+        "Exception"
+    };
+    let from = match prefix {
+        "Lambda" | "SNS" | "StepFunctions" => {
+            let service = match prefix {
+                "Lambda" => "AWSLambda",
+                "SNS" => "AmazonSNS",
+                _ => "AWSStepFunctions",
+            };
+            format!(
+                "(Service: {service}; Status Code: {status}; Error Code: {}; Request ID: {request_id}; Proxy: null)",
+                error.code
+            )
+        }
+        "S3" => format!(
+            "(Service: S3, Status Code: {status}, Request ID: {request_id}, Extended Request ID: {request_id}) (SDK Attempt Count: 1)"
+        ),
+        _ => format!(
+            "(Service: {prefix}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"
+        ),
+    };
     TaskFailure {
         error: format!("{prefix}.{code}{suffix}"),
-        cause: format!("{} (Service: {prefix}, Status Code: {})", error.message, error.status.as_u16()),
+        cause: format!("{} {from}", error.message),
     }
-}
-
-fn refusal(error: InvokeError) -> ServiceError {
-    let code = match &error {
-        InvokeError::NotFound(_) => "ResourceNotFoundException",
-        InvokeError::TooManyRequests(_) => "TooManyRequestsException",
-        InvokeError::Invalid(_) => "InvalidRequestContentException",
-        InvokeError::Service(_) => "ServiceException",
-    };
-    ServiceError::new(code, error.to_string())
 }
 
 /// A function's answer; its own error goes by its `errorType`, with the error document as cause.
 fn result_of(outcome: InvocationOutcome) -> Outcome {
     match outcome.error {
+        Some(error) if error.error_type.is_empty() => Err(TaskFailure {
+            error: "Lambda.Unknown".to_owned(),
+            cause: format!(
+                "The cause could not be determined because Lambda did not return an error type. Returned payload: {}",
+                String::from_utf8_lossy(&outcome.payload)
+            ),
+        }),
         Some(error) => Err(TaskFailure {
             error: error.error_type,
             cause: String::from_utf8_lossy(&outcome.payload).into_owned(),
@@ -262,8 +407,11 @@ fn submit_failed(task: TaskId, failure: TaskFailure) -> Arrival {
 
 /// The end of a child that was waited for, as `.sync` tells it: DescribeExecution's members with capitals.
 fn child_ended(task: TaskId, child: &Run, parsed: bool) -> Arrival {
-    let mut description = renamed_top(&described(child), upper_first);
-    let read = |text: &Value| text.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let mut description = described_to_parent(child);
+    let read = |text: &Value| {
+        text.as_str()
+            .and_then(|text| serde_json::from_str(text).ok())
+    };
     if parsed {
         for member in ["Input", "Output"] {
             if let Some(value) = read(&description[member]) {
@@ -272,7 +420,10 @@ fn child_ended(task: TaskId, child: &Run, parsed: bool) -> Arrival {
         }
     }
     match child.status() {
-        Status::Succeeded { .. } => Arrival::TaskSucceeded { task, output: description },
+        Status::Succeeded { .. } => Arrival::TaskSucceeded {
+            task,
+            output: description,
+        },
         _ => Arrival::TaskFailed {
             task,
             error: Some("States.TaskFailed".to_owned()),
@@ -307,12 +458,21 @@ fn lower_first(name: &str) -> String {
 
 fn first_letter(name: &str, change: impl Fn(char) -> char) -> String {
     let mut letters = name.chars();
-    letters.next().map(&change).into_iter().chain(letters).collect()
+    letters
+        .next()
+        .map(&change)
+        .into_iter()
+        .chain(letters)
+        .collect()
 }
 
 fn renamed_top(value: &Value, rename: fn(&str) -> String) -> Value {
     match value {
-        Value::Object(members) => members.iter().map(|(name, value)| (rename(name), value.clone())).collect::<Map<_, _>>().into(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (rename(name), value.clone()))
+            .collect::<Map<_, _>>()
+            .into(),
         other => other.clone(),
     }
 }

@@ -7,10 +7,12 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use states_language::{Arrival, TaskId};
 
+use super::executions::json_complaint;
 use super::{StepFunctions, required};
 use crate::failure::ServiceError;
 
-/// The tasks that wait for their token, by token: the execution's ARN and the task.
+/// The tasks that were given a token, by token: the execution's ARN and the task. They stay when nobody waits any more,
+/// because AWS tells a token that has timed out from one that never was.
 #[derive(Default)]
 pub(super) struct Tokens {
     waiting: Mutex<BTreeMap<String, (String, TaskId)>>,
@@ -18,11 +20,9 @@ pub(super) struct Tokens {
 
 impl Tokens {
     pub(super) fn remember(&self, token: String, execution: &str, task: TaskId) {
-        self.waiting.lock().insert(token, (execution.to_owned(), task));
-    }
-
-    pub(super) fn forget(&self, execution: &str, task: TaskId) {
-        self.waiting.lock().retain(|_, waiting| *waiting != (execution.to_owned(), task));
+        self.waiting
+            .lock()
+            .insert(token, (execution.to_owned(), task));
     }
 
     fn find(&self, token: &str) -> Option<(String, TaskId)> {
@@ -31,14 +31,24 @@ impl Tokens {
 }
 
 impl StepFunctions {
-    pub(super) fn send_task_success(self: &Arc<Self>, input: &Value) -> Result<Value, ServiceError> {
+    pub(super) fn send_task_success(
+        self: &Arc<Self>,
+        input: &Value,
+    ) -> Result<Value, ServiceError> {
         let output = required(input, "output")?;
-        let output = serde_json::from_str(output)
-            .map_err(|error| ServiceError::new("InvalidOutput", format!("Invalid Output: '{error}'")))?;
+        let output = serde_json::from_str(output).map_err(|_| {
+            ServiceError::new(
+                "InvalidOutput",
+                format!("Invalid Output: '{}'", json_complaint(output)),
+            )
+        })?;
         self.send(input, |task| Arrival::TaskSucceeded { task, output })
     }
 
-    pub(super) fn send_task_failure(self: &Arc<Self>, input: &Value) -> Result<Value, ServiceError> {
+    pub(super) fn send_task_failure(
+        self: &Arc<Self>,
+        input: &Value,
+    ) -> Result<Value, ServiceError> {
         let text = |member: &str| input[member].as_str().map(str::to_owned);
         self.send(input, |task| Arrival::TaskFailed {
             task,
@@ -47,15 +57,25 @@ impl StepFunctions {
         })
     }
 
-    pub(super) fn send_task_heartbeat(self: &Arc<Self>, input: &Value) -> Result<Value, ServiceError> {
+    pub(super) fn send_task_heartbeat(
+        self: &Arc<Self>,
+        input: &Value,
+    ) -> Result<Value, ServiceError> {
         self.send(input, |task| Arrival::TaskHeartbeat { task })
     }
 
-    fn send(self: &Arc<Self>, input: &Value, arrival: impl FnOnce(TaskId) -> Arrival) -> Result<Value, ServiceError> {
+    fn send(
+        self: &Arc<Self>,
+        input: &Value,
+        arrival: impl FnOnce(TaskId) -> Arrival,
+    ) -> Result<Value, ServiceError> {
         let work = self.context.clock.work();
         let token = required(input, "taskToken")?;
         let Some((execution, task)) = self.tokens.find(token) else {
-            return Err(ServiceError::new("InvalidToken", "Invalid Token: 'Invalid token'"));
+            return Err(ServiceError::new(
+                "InvalidToken",
+                "Invalid Token: 'Invalid token'",
+            ));
         };
         let run = self.runs.lock().get(&execution).cloned();
         let taken = run.is_some_and(|run| self.drive(&run, Some(arrival(task)), &work));

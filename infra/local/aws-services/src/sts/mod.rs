@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::failure::ServiceError;
 
-pub(crate) fn call(context: &Context, action: &str, access_key: &str) -> Result<Value, ServiceError> {
+pub(crate) fn call(
+    context: &Context,
+    action: &str,
+    access_key: &str,
+) -> Result<Value, ServiceError> {
     match action {
         "GetCallerIdentity" => Ok(json!({
             "Arn": format!("arn:aws:iam::{}:root", context.account),
