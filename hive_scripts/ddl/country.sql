@@ -68,6 +68,7 @@ FROM (
   GROUP BY source_file
 ) file_figures;
 
+-- Every version has its own folder, and a load points these two tables at it. Until then they are at one that stays empty.
 CREATE EXTERNAL TABLE IF NOT EXISTS stg_dimension_db.country_next (
   country_code  string,
   alpha3_code   string,
@@ -78,7 +79,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS stg_dimension_db.country_next (
   population    bigint
 )
 STORED AS ORC
-LOCATION 's3://${hiveconf:bucket}/prod/dimension/country'
+LOCATION 's3://${hiveconf:bucket}/prod/dimension/country/none'
 TBLPROPERTIES ('orc.compress' = 'SNAPPY');
 
 CREATE EXTERNAL TABLE IF NOT EXISTS dimension_db.country (
@@ -91,5 +92,5 @@ CREATE EXTERNAL TABLE IF NOT EXISTS dimension_db.country (
   population    bigint COMMENT 'NULL where unknown'
 )
 STORED AS ORC
-LOCATION 's3://${hiveconf:bucket}/prod/dimension/country'
+LOCATION 's3://${hiveconf:bucket}/prod/dimension/country/none'
 TBLPROPERTIES ('orc.compress' = 'SNAPPY');

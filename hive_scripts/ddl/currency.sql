@@ -64,6 +64,7 @@ FROM (
   GROUP BY source_file
 ) file_figures;
 
+-- Every version has its own folder, and a load points these two tables at it. Until then they are at one that stays empty.
 CREATE EXTERNAL TABLE IF NOT EXISTS stg_dimension_db.currency_next (
   currency_code string,
   numeric_code  string,
@@ -72,7 +73,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS stg_dimension_db.currency_next (
   minor_unit    int
 )
 STORED AS ORC
-LOCATION 's3://${hiveconf:bucket}/prod/dimension/currency'
+LOCATION 's3://${hiveconf:bucket}/prod/dimension/currency/none'
 TBLPROPERTIES ('orc.compress' = 'SNAPPY');
 
 CREATE EXTERNAL TABLE IF NOT EXISTS dimension_db.currency (
@@ -83,5 +84,5 @@ CREATE EXTERNAL TABLE IF NOT EXISTS dimension_db.currency (
   minor_unit    int COMMENT 'decimal places of an amount'
 )
 STORED AS ORC
-LOCATION 's3://${hiveconf:bucket}/prod/dimension/currency'
+LOCATION 's3://${hiveconf:bucket}/prod/dimension/currency/none'
 TBLPROPERTIES ('orc.compress' = 'SNAPPY');
