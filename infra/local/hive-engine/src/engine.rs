@@ -72,12 +72,20 @@ impl Engine {
     /// # Errors
     /// When its directory cannot be made or a document in it is not readable.
     pub fn open(config: EngineConfig) -> Result<Self, HiveError> {
-        let at_metastore = |failure| HiveError::outside(&config.metastore.display().to_string(), failure);
-        let metastore = Metastore::open(&config.metastore, &config.warehouse).map_err(at_metastore)?;
+        let at_metastore =
+            |failure| HiveError::outside(&config.metastore.display().to_string(), failure);
+        let metastore =
+            Metastore::open(&config.metastore, &config.warehouse).map_err(at_metastore)?;
         let pool = Arc::new(FairSpillPool::new(config.memory_limit));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc();
         let runtime = runtime.map_err(|error| at_metastore(failure_of(error)))?;
-        Ok(Self { inner: Arc::new(Inner { config, metastore, runtime }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                metastore,
+                runtime,
+            }),
+        })
     }
 
     /// Starts a session.
@@ -92,21 +100,36 @@ impl Engine {
     pub async fn query(&self, sql: &str) -> Result<QueryResult, HiveError> {
         let mut session = self.session(SessionOptions::default()).only_queries();
         let results = session.run_script("query", sql, &|_| {}).await?;
-        Ok(results.into_iter().rev().find_map(|result| result.result).unwrap_or_default())
+        Ok(results
+            .into_iter()
+            .rev()
+            .find_map(|result| result.result)
+            .unwrap_or_default())
     }
 
     /// Rows, partitions, files and bytes of a table, as its files are now.
     ///
     /// # Errors
     /// [`HiveError`] when the table does not exist or a file of it is not readable.
-    pub async fn table_statistics(&self, database: &str, table: &str) -> Result<TableStatistics, HiveError> {
+    pub async fn table_statistics(
+        &self,
+        database: &str,
+        table: &str,
+    ) -> Result<TableStatistics, HiveError> {
         let named = format!("{database}.{table}");
         let fail = |failure| HiveError::outside(&named, failure);
-        let known = self.metastore().existing_table(database, table).map_err(fail)?;
+        let known = self
+            .metastore()
+            .existing_table(database, table)
+            .map_err(fail)?;
         let locations: Vec<&str> = if known.is_view() {
             Vec::new()
         } else if known.is_partitioned() {
-            known.partitions.values().map(|partition| partition.location.as_str()).collect()
+            known
+                .partitions
+                .values()
+                .map(|partition| partition.location.as_str())
+                .collect()
         } else {
             vec![known.location.as_str()]
         };
@@ -117,13 +140,24 @@ impl Engine {
                 bytes += file.bytes;
             }
         }
-        let counted = self.query(&format!("select count(*) from `{database}`.`{table}`")).await?;
+        let counted = self
+            .query(&format!("select count(*) from `{database}`.`{table}`"))
+            .await?;
         let rows = match counted.rows.first().and_then(|row| row.first()) {
             Some(Cell::Integer(rows)) => rows.unsigned_abs(),
             _ => 0,
         };
-        let partitions = known.is_partitioned().then_some(known.partitions.len() as u64);
-        Ok(TableStatistics { database: known.database, table: known.name, rows, partitions, files, bytes })
+        let partitions = known
+            .is_partitioned()
+            .then_some(known.partitions.len() as u64);
+        Ok(TableStatistics {
+            database: known.database,
+            table: known.name,
+            rows,
+            partitions,
+            files,
+            bytes,
+        })
     }
 
     /// Every table and view of the metastore as (database, table), in order.
@@ -160,7 +194,9 @@ impl Engine {
     /// The local path of an address.
     pub(crate) fn local_path(&self, address: &str) -> Result<PathBuf, Failure> {
         if address.contains("${") {
-            return Err(Failure::semantic(format!("the location {address} holds a variable that is not set")));
+            return Err(Failure::semantic(format!(
+                "the location {address} holds a variable that is not set"
+            )));
         }
         Ok(self.inner.config.locations.local_path(address)?)
     }

@@ -18,8 +18,17 @@ pub struct HiveError {
 impl HiveError {
     /// A failure that belongs to no statement of a script.
     pub(crate) fn outside(what: &str, failure: Failure) -> Self {
-        let place = Place { script: what.to_owned(), line: 0, column: 0, statement: 0, text: String::new() };
-        Self { place, failure: Box::new(failure) }
+        let place = Place {
+            script: what.to_owned(),
+            line: 0,
+            column: 0,
+            statement: 0,
+            text: String::new(),
+        };
+        Self {
+            place,
+            failure: Box::new(failure),
+        }
     }
 }
 

@@ -58,10 +58,24 @@ const SHOWN_TEXT: usize = 100;
 
 impl Session {
     pub(crate) fn new(engine: Engine, options: SessionOptions) -> Self {
-        let variables = Variables { hiveconf: options.hiveconf, hivevar: options.hivevar };
-        let database = options.database.map_or_else(|| "default".to_owned(), |name| name.to_lowercase());
-        let state = SessionState { variables: variables.clone(), database };
-        Self { engine, state, first_variables: variables, initial: options.initial, only_queries: false }
+        let variables = Variables {
+            hiveconf: options.hiveconf,
+            hivevar: options.hivevar,
+        };
+        let database = options
+            .database
+            .map_or_else(|| "default".to_owned(), |name| name.to_lowercase());
+        let state = SessionState {
+            variables: variables.clone(),
+            database,
+        };
+        Self {
+            engine,
+            state,
+            first_variables: variables,
+            initial: options.initial,
+            only_queries: false,
+        }
     }
 
     /// Refuses every statement that changes something.
@@ -83,9 +97,16 @@ impl Session {
     ) -> Result<Vec<StatementResult>, HiveError> {
         let mut results = Vec::new();
         let mut scripts = std::mem::take(&mut self.initial);
-        scripts.push(SessionScript { name: name.to_owned(), text: text.to_owned() });
+        scripts.push(SessionScript {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        });
         for script in scripts {
-            if self.run(&script, on_progress, &mut results, 0).await?.is_break() {
+            if self
+                .run(&script, on_progress, &mut results, 0)
+                .await?
+                .is_break()
+            {
                 break;
             }
         }
@@ -99,27 +120,45 @@ impl Session {
         on_progress: ProgressLine<'a>,
         results: &'a mut Vec<StatementResult>,
         depth: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<std::ops::ControlFlow<()>, HiveError>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<std::ops::ControlFlow<()>, HiveError>> + Send + 'a>>
+    {
         Box::pin(async move {
             for (index, raw) in split(&script.text).into_iter().enumerate() {
-                let fail = |failure, substituted: Option<&Substituted>| error_at(script, &raw, index + 1, failure, substituted);
-                let substituted = substitute(raw.text, &self.state.variables).map_err(|failure| fail(failure, None))?;
-                let command = command::read(&substituted.text).map_err(|failure| fail(failure, None))?;
+                let fail = |failure, substituted: Option<&Substituted>| {
+                    error_at(script, &raw, index + 1, failure, substituted)
+                };
+                let substituted = substitute(raw.text, &self.state.variables)
+                    .map_err(|failure| fail(failure, None))?;
+                let command =
+                    command::read(&substituted.text).map_err(|failure| fail(failure, None))?;
                 let executed = match command {
                     Some(Command::Quit) => return Ok(std::ops::ControlFlow::Break(())),
                     Some(Command::Source(address)) => {
-                        let sourced = self.sourced(&address, depth).map_err(|failure| fail(failure, None))?;
-                        if self.run(&sourced, on_progress, results, depth + 1).await?.is_break() {
+                        let sourced = self
+                            .sourced(&address, depth)
+                            .map_err(|failure| fail(failure, None))?;
+                        if self
+                            .run(&sourced, on_progress, results, depth + 1)
+                            .await?
+                            .is_break()
+                        {
                             return Ok(std::ops::ControlFlow::Break(()));
                         }
                         continue;
                     }
-                    Some(command) => self.command(command).map_err(|failure| fail(failure, None))?,
+                    Some(command) => self
+                        .command(command)
+                        .map_err(|failure| fail(failure, None))?,
                     None => {
-                        let statement = parse(&substituted.text).map_err(|failure| fail(failure, Some(&substituted)))?;
-                        self.check_only_queries(&statement).map_err(|failure| fail(failure, None))?;
-                        let mut executor =
-                            Executor { engine: &self.engine, session: &mut self.state, progress: on_progress };
+                        let statement = parse(&substituted.text)
+                            .map_err(|failure| fail(failure, Some(&substituted)))?;
+                        self.check_only_queries(&statement)
+                            .map_err(|failure| fail(failure, None))?;
+                        let mut executor = Executor {
+                            engine: &self.engine,
+                            session: &mut self.state,
+                            progress: on_progress,
+                        };
                         let executed = executor.execute(statement).await;
                         executed.map_err(|failure| fail(failure, Some(&substituted)))?
                     }
@@ -139,11 +178,16 @@ impl Session {
 
     fn sourced(&self, address: &str, depth: usize) -> Result<SessionScript, Failure> {
         if depth >= DEEPEST_SOURCE {
-            return Err(Failure::semantic(format!("SOURCE {address}: scripts source each other more than {DEEPEST_SOURCE} deep")));
+            return Err(Failure::semantic(format!(
+                "SOURCE {address}: scripts source each other more than {DEEPEST_SOURCE} deep"
+            )));
         }
         let path = self.engine.local_path(address)?;
         let text = fs::read_to_string(&path).map_err(Failure::file("cannot read", &path))?;
-        Ok(SessionScript { name: address.to_owned(), text })
+        Ok(SessionScript {
+            name: address.to_owned(),
+            text,
+        })
     }
 
     fn command(&mut self, command: Command) -> Result<Executed, Failure> {
@@ -151,14 +195,25 @@ impl Session {
             Command::Set(key, value) => command::assign(&mut self.state.variables, &key, value)?,
             Command::Reset => self.state.variables.clone_from(&self.first_variables),
             Command::Show(key) => {
-                let value = self.state.variables.get(&key).or_else(|| self.state.variables.get(&format!("hiveconf:{key}")));
-                let line = value.map_or_else(|| format!("{key} is undefined"), |value| format!("{key}={value}"));
+                let value = self
+                    .state
+                    .variables
+                    .get(&key)
+                    .or_else(|| self.state.variables.get(&format!("hiveconf:{key}")));
+                let line = value.map_or_else(
+                    || format!("{key} is undefined"),
+                    |value| format!("{key}={value}"),
+                );
                 return Ok(Executed::rows(&["set"], [vec![line]]));
             }
             Command::ShowAll => {
                 let Variables { hiveconf, hivevar } = &self.state.variables;
-                let lines = hiveconf.iter().map(|(key, value)| vec![format!("{key}={value}")]);
-                let more = hivevar.iter().map(|(key, value)| vec![format!("hivevar:{key}={value}")]);
+                let lines = hiveconf
+                    .iter()
+                    .map(|(key, value)| vec![format!("{key}={value}")]);
+                let more = hivevar
+                    .iter()
+                    .map(|(key, value)| vec![format!("hivevar:{key}={value}")]);
                 return Ok(Executed::rows(&["set"], lines.chain(more)));
             }
             Command::Source(_) | Command::Quit => {}
@@ -182,7 +237,9 @@ impl Session {
         if reads || !self.only_queries {
             return Ok(());
         }
-        Err(Failure::semantic("only SELECT, SHOW and DESCRIBE can be asked here; run a script to change something"))
+        Err(Failure::semantic(
+            "only SELECT, SHOW and DESCRIBE can be asked here; run a script to change something",
+        ))
     }
 }
 
@@ -194,7 +251,17 @@ fn error_at(
     failure: Failure,
     substituted: Option<&Substituted>,
 ) -> HiveError {
-    HiveError { place: place(&script.name, &script.text, raw, number, &failure, substituted), failure: Box::new(failure) }
+    HiveError {
+        place: place(
+            &script.name,
+            &script.text,
+            raw,
+            number,
+            &failure,
+            substituted,
+        ),
+        failure: Box::new(failure),
+    }
 }
 
 /// The place of a failure of a statement in a script.
@@ -207,7 +274,13 @@ pub(crate) fn place(
     substituted: Option<&Substituted>,
 ) -> Place {
     let within = match (failure, substituted) {
-        (Failure::Syntax { offset: Some(offset), .. }, Some(substituted)) => substituted.raw_offset(*offset),
+        (
+            Failure::Syntax {
+                offset: Some(offset),
+                ..
+            },
+            Some(substituted),
+        ) => substituted.raw_offset(*offset),
         _ => 0,
     };
     let (line, column) = line_and_column(text, raw.offset + within);
@@ -216,5 +289,11 @@ pub(crate) fn place(
     if shown.chars().count() > SHOWN_TEXT {
         shown = shown.chars().take(SHOWN_TEXT).chain(['…']).collect();
     }
-    Place { script: name.to_owned(), line, column, statement: number, text: shown }
+    Place {
+        script: name.to_owned(),
+        line,
+        column,
+        statement: number,
+        text: shown,
+    }
 }

@@ -17,29 +17,55 @@ use crate::text::format::TextFormat;
 use crate::types::HiveType;
 
 fn columns(definitions: Vec<ColumnDefinition>) -> Vec<Column> {
-    definitions.into_iter().map(|column| Column { name: column.name, kind: column.kind, comment: column.comment }).collect()
+    definitions
+        .into_iter()
+        .map(|column| Column {
+            name: column.name,
+            kind: column.kind,
+            comment: column.comment,
+        })
+        .collect()
 }
 
 impl Executor<'_> {
     pub(super) async fn create_table(&self, statement: CreateTable) -> Result<Executed, Failure> {
-        let Some(name) = &statement.name else { return Err(Failure::syntax("a table needs a name")) };
+        let Some(name) = &statement.name else {
+            return Err(Failure::syntax("a table needs a name"));
+        };
         let (database, table_name) = self.names(name);
         let known = self.existing_database(&database)?;
-        if self.engine.metastore().table(&database, &table_name)?.is_some() {
+        if self
+            .engine
+            .metastore()
+            .table(&database, &table_name)?
+            .is_some()
+        {
             if statement.if_not_exists {
                 return Ok(Executed::new(StatementKind::Definition));
             }
-            return Err(Failure::semantic(format!("the table {database}.{table_name} already exists")));
+            return Err(Failure::semantic(format!(
+                "the table {database}.{table_name} already exists"
+            )));
         }
-        let default = self.session.variables.hiveconf.get("hive.default.fileformat").map_or("TEXTFILE", String::as_str);
+        let default = self
+            .session
+            .variables
+            .hiveconf
+            .get("hive.default.fileformat")
+            .map_or("TEXTFILE", String::as_str);
         let (format, serde, serde_properties) = stored_format(&statement.format, default.trim())?;
         let location = statement.location.clone();
-        let location = location.unwrap_or_else(|| format!("{}/{table_name}", known.location.trim_end_matches('/')));
+        let location = location
+            .unwrap_or_else(|| format!("{}/{table_name}", known.location.trim_end_matches('/')));
         self.path(&location)?;
         let mut table = Table {
             database,
             name: table_name,
-            kind: if statement.external { TableKind::ExternalTable } else { TableKind::ManagedTable },
+            kind: if statement.external {
+                TableKind::ExternalTable
+            } else {
+                TableKind::ManagedTable
+            },
             columns: columns(statement.columns),
             partition_columns: columns(statement.partition_columns),
             comment: statement.comment,
@@ -54,18 +80,26 @@ impl Executor<'_> {
         };
         let Some(query) = &statement.query else {
             check(&table)?;
-            return self.store_new(&table, statement.if_not_exists).map(|()| Executed::new(StatementKind::Definition));
+            return self
+                .store_new(&table, statement.if_not_exists)
+                .map(|()| Executed::new(StatementKind::Definition));
         };
         if table.is_partitioned() {
             return Err(Failure::unsupported("CREATE TABLE AS with PARTITIONED BY"));
         }
         if statement.external {
-            return Err(Failure::semantic("CREATE TABLE AS cannot create an external table"));
+            return Err(Failure::semantic(
+                "CREATE TABLE AS cannot create an external table",
+            ));
         }
         let planned = self.plan(query).await?;
         for field in planned.schema().fields() {
             let kind = HiveType::of_arrow(field.data_type())?;
-            table.columns.push(Column { name: field.name().to_lowercase(), kind, comment: None });
+            table.columns.push(Column {
+                name: field.name().to_lowercase(),
+                kind,
+                comment: None,
+            });
         }
         check(&table)?;
         let target = TableTarget::new(table.clone(), &Vec::new(), &[], &Variables::default())?;
@@ -73,14 +107,20 @@ impl Executor<'_> {
         // Only now, so that a query that fails leaves no table behind.
         self.store_new(&table, false)?;
         let written = vec![self.publish(prepared)?];
-        Ok(Executed { written, ..Executed::new(StatementKind::Load) })
+        Ok(Executed {
+            written,
+            ..Executed::new(StatementKind::Load)
+        })
     }
 
     fn store_new(&self, table: &Table, if_not_exists: bool) -> Result<(), Failure> {
         if self.engine.metastore().create_table(table, false)? || if_not_exists {
             return Ok(());
         }
-        Err(Failure::semantic(format!("the table {} already exists", table.full_name())))
+        Err(Failure::semantic(format!(
+            "the table {} already exists",
+            table.full_name()
+        )))
     }
 
     pub(super) fn create_table_like(
@@ -97,16 +137,25 @@ impl Executor<'_> {
         if model.is_view() {
             return Err(Failure::unsupported("CREATE TABLE LIKE a view"));
         }
-        let location = location.unwrap_or_else(|| format!("{}/{table_name}", known.location.trim_end_matches('/')));
+        let location = location
+            .unwrap_or_else(|| format!("{}/{table_name}", known.location.trim_end_matches('/')));
         self.path(&location)?;
         let figures = ["numFiles", "numRows", "totalSize", "external.table.purge"];
         let table = Table {
             database,
             name: table_name,
-            kind: if external { TableKind::ExternalTable } else { TableKind::ManagedTable },
+            kind: if external {
+                TableKind::ExternalTable
+            } else {
+                TableKind::ManagedTable
+            },
             location,
             partitions: BTreeMap::new(),
-            properties: model.properties.into_iter().filter(|(key, _)| !figures.contains(&key.as_str())).collect(),
+            properties: model
+                .properties
+                .into_iter()
+                .filter(|(key, _)| !figures.contains(&key.as_str()))
+                .collect(),
             created_at: self.engine.now_micros().div_euclid(1_000_000),
             ..model
         };
@@ -127,13 +176,19 @@ impl Executor<'_> {
         let existing = self.engine.metastore().table(&database, &view_name)?;
         if let Some(existing) = &existing {
             if !existing.is_view() {
-                return Err(Failure::semantic(format!("{} exists and is no view", existing.full_name())));
+                return Err(Failure::semantic(format!(
+                    "{} exists and is no view",
+                    existing.full_name()
+                )));
             }
             if if_not_exists {
                 return Ok(());
             }
             if !or_replace {
-                return Err(Failure::semantic(format!("the view {} already exists", existing.full_name())));
+                return Err(Failure::semantic(format!(
+                    "the view {} already exists",
+                    existing.full_name()
+                )));
             }
         }
         let query = parse_query(&tokenize(&text)?, &text)?;
@@ -148,8 +203,15 @@ impl Executor<'_> {
         }
         let mut columns = Vec::new();
         for (index, field) in fields.iter().enumerate() {
-            let (name, comment) = names.get(index).cloned().unwrap_or_else(|| (field.name().to_lowercase(), None));
-            columns.push(Column { name, kind: HiveType::of_arrow(field.data_type())?, comment });
+            let (name, comment) = names
+                .get(index)
+                .cloned()
+                .unwrap_or_else(|| (field.name().to_lowercase(), None));
+            columns.push(Column {
+                name,
+                kind: HiveType::of_arrow(field.data_type())?,
+                comment,
+            });
         }
         let table = Table {
             database,
@@ -163,53 +225,83 @@ impl Executor<'_> {
             serde_properties: BTreeMap::new(),
             location: String::new(),
             properties: BTreeMap::new(),
-            view: Some(View { text, database: self.session.database.clone() }),
+            view: Some(View {
+                text,
+                database: self.session.database.clone(),
+            }),
             partitions: BTreeMap::new(),
             created_at: self.engine.now_micros().div_euclid(1_000_000),
         };
-        self.engine.metastore().create_table(&table, existing.is_some())?;
+        self.engine
+            .metastore()
+            .create_table(&table, existing.is_some())?;
         Ok(())
     }
 
-    pub(super) fn set_properties(&self, name: &TableName, properties: Vec<(String, String)>) -> Result<(), Failure> {
+    pub(super) fn set_properties(
+        &self,
+        name: &TableName,
+        properties: Vec<(String, String)>,
+    ) -> Result<(), Failure> {
         let (database, table) = self.names(name);
-        self.engine.metastore().update_table(&database, &table, |table| {
-            for (key, value) in properties {
-                if key.eq_ignore_ascii_case("external") {
-                    let external = value.eq_ignore_ascii_case("true");
-                    table.kind = if external { TableKind::ExternalTable } else { TableKind::ManagedTable };
-                } else {
-                    table.properties.insert(key, value);
+        self.engine
+            .metastore()
+            .update_table(&database, &table, |table| {
+                for (key, value) in properties {
+                    if key.eq_ignore_ascii_case("external") {
+                        let external = value.eq_ignore_ascii_case("true");
+                        table.kind = if external {
+                            TableKind::ExternalTable
+                        } else {
+                            TableKind::ManagedTable
+                        };
+                    } else {
+                        table.properties.insert(key, value);
+                    }
                 }
-            }
-            check(table)
-        })
+                check(table)
+            })
     }
 
-    pub(super) fn set_location(&self, name: &TableName, partition: &PartitionSpec, location: String) -> Result<(), Failure> {
+    pub(super) fn set_location(
+        &self,
+        name: &TableName,
+        partition: &PartitionSpec,
+        location: String,
+    ) -> Result<(), Failure> {
         self.path(&location)?;
         let (database, table) = self.names(name);
-        self.engine.metastore().update_table(&database, &table, |table| {
-            if partition.is_empty() {
-                table.location = location;
-                return Ok(());
-            }
-            let values = super::partitions::full_values(table, partition)?;
-            let partition_name = table.partition_name(&values);
-            let partition = table.partitions.get_mut(&partition_name);
-            let partition = partition.ok_or_else(|| Failure::semantic(format!("the partition {partition_name} does not exist")))?;
-            partition.location = location;
-            partition.parameters.clear();
-            Ok(())
-        })
+        self.engine
+            .metastore()
+            .update_table(&database, &table, |table| {
+                if partition.is_empty() {
+                    table.location = location;
+                    return Ok(());
+                }
+                let values = super::partitions::full_values(table, partition)?;
+                let partition_name = table.partition_name(&values);
+                let partition = table.partitions.get_mut(&partition_name);
+                let partition = partition.ok_or_else(|| {
+                    Failure::semantic(format!("the partition {partition_name} does not exist"))
+                })?;
+                partition.location = location;
+                partition.parameters.clear();
+                Ok(())
+            })
     }
 
-    pub(super) fn add_columns(&self, name: &TableName, added: Vec<ColumnDefinition>) -> Result<(), Failure> {
+    pub(super) fn add_columns(
+        &self,
+        name: &TableName,
+        added: Vec<ColumnDefinition>,
+    ) -> Result<(), Failure> {
         let (database, table) = self.names(name);
-        self.engine.metastore().update_table(&database, &table, |table| {
-            table.columns.extend(columns(added));
-            check(table)
-        })
+        self.engine
+            .metastore()
+            .update_table(&database, &table, |table| {
+                table.columns.extend(columns(added));
+                check(table)
+            })
     }
 
     pub(super) fn rename_table(&self, name: &TableName, to: &TableName) -> Result<(), Failure> {
@@ -219,7 +311,9 @@ impl Executor<'_> {
         self.existing_database(&table.database)?;
         // A managed table keeps its location, which Hive would move; the files are the same.
         self.store_new(&table, false)?;
-        self.engine.metastore().drop_table(&old_database, &old_name)?;
+        self.engine
+            .metastore()
+            .drop_table(&old_database, &old_name)?;
         Ok(())
     }
 }
@@ -227,25 +321,49 @@ impl Executor<'_> {
 /// Refuses what could be created but not be read or written later.
 fn check(table: &Table) -> Result<(), Failure> {
     let name = table.full_name();
-    let mut names: Vec<&str> = table.columns.iter().chain(&table.partition_columns).map(|column| column.name.as_str()).collect();
+    let mut names: Vec<&str> = table
+        .columns
+        .iter()
+        .chain(&table.partition_columns)
+        .map(|column| column.name.as_str())
+        .collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Failure::semantic(format!("the column {} of {name} is declared twice", twice[0])));
+        return Err(Failure::semantic(format!(
+            "the column {} of {name} is declared twice",
+            twice[0]
+        )));
     }
-    if let Some(column) = table.partition_columns.iter().find(|column| !column.kind.is_primitive()) {
-        return Err(Failure::semantic(format!("the partition column {} of {name} must be of a primitive type", column.name)));
+    if let Some(column) = table
+        .partition_columns
+        .iter()
+        .find(|column| !column.kind.is_primitive())
+    {
+        return Err(Failure::semantic(format!(
+            "the partition column {} of {name} must be of a primitive type",
+            column.name
+        )));
     }
-    if table.property("transactional").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+    if table
+        .property("transactional")
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    {
         return Err(Failure::unsupported("a transactional table"));
     }
     match table.format {
         FileFormat::Orc => Compression::named(table.property("orc.compress")).map(|_| ()),
         FileFormat::Textfile => {
-            if let Some(column) = table.columns.iter().find(|column| !column.kind.is_primitive()) {
-                return Err(Failure::unsupported(format!("{} in a text table (column {} of {name})", column.kind, column.name)));
+            if let Some(column) = table
+                .columns
+                .iter()
+                .find(|column| !column.kind.is_primitive())
+            {
+                return Err(Failure::unsupported(format!(
+                    "{} in a text table (column {} of {name})",
+                    column.kind, column.name
+                )));
             }
             TextFormat::of(table).map(|_| ())
         }
     }
 }
-

@@ -31,32 +31,63 @@ impl Executor<'_> {
                 self.path(&location)?;
                 location
             }
-            None => format!("{}/{name}.db", self.engine.config().warehouse.trim_end_matches('/')),
+            None => format!(
+                "{}/{name}.db",
+                self.engine.config().warehouse.trim_end_matches('/')
+            ),
         };
-        let database = Database { name, comment, location, properties: properties.into_iter().collect() };
+        let database = Database {
+            name,
+            comment,
+            location,
+            properties: properties.into_iter().collect(),
+        };
         let created = self.engine.metastore().create_database(&database)?;
         if created || if_not_exists {
             return Ok(());
         }
-        Err(Failure::semantic(format!("the database {} already exists", database.name)))
+        Err(Failure::semantic(format!(
+            "the database {} already exists",
+            database.name
+        )))
     }
 
-    pub(super) fn drop_database(&mut self, name: &str, if_exists: bool, cascade: bool) -> Result<(), Failure> {
+    pub(super) fn drop_database(
+        &mut self,
+        name: &str,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<(), Failure> {
         let metastore = self.engine.metastore();
         if metastore.database(name)?.is_none() {
-            return if if_exists { Ok(()) } else { Err(Failure::semantic(format!("the database {name} does not exist"))) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(Failure::semantic(format!(
+                    "the database {name} does not exist"
+                )))
+            };
         }
         if name == "default" {
             return Err(Failure::semantic("the database default cannot be dropped"));
         }
         let tables = metastore.tables(name)?;
         if let (Some(first), false) = (tables.first(), cascade) {
-            return Err(Failure::semantic(format!("the database {name} is not empty: it holds {first}")));
+            return Err(Failure::semantic(format!(
+                "the database {name} is not empty: it holds {first}"
+            )));
         }
         for table in tables {
             let table = metastore.existing_table(name, &table)?;
             let is_view = table.is_view();
-            self.drop_table(&TableName { database: Some(table.database), name: table.name }, true, is_view)?;
+            self.drop_table(
+                &TableName {
+                    database: Some(table.database),
+                    name: table.name,
+                },
+                true,
+                is_view,
+            )?;
         }
         metastore.drop_database(name)?;
         if self.session.database == name {

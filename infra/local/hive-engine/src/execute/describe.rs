@@ -15,11 +15,19 @@ fn row(first: &str, second: &str, third: &str) -> Vec<String> {
 impl Executor<'_> {
     pub(super) fn describe(&self, name: &TableName, formatted: bool) -> Result<Executed, Failure> {
         let table = self.table(name)?;
-        let line = |column: &Column, kind: String| row(&column.name, &kind, column.comment.as_deref().unwrap_or(""));
-        let mut rows: Vec<Vec<String>> =
-            table.columns.iter().map(|column| line(column, table.column_type(column).to_string())).collect();
-        let partition_columns: Vec<Vec<String>> =
-            table.partition_columns.iter().map(|column| line(column, column.kind.to_string())).collect();
+        let line = |column: &Column, kind: String| {
+            row(&column.name, &kind, column.comment.as_deref().unwrap_or(""))
+        };
+        let mut rows: Vec<Vec<String>> = table
+            .columns
+            .iter()
+            .map(|column| line(column, table.column_type(column).to_string()))
+            .collect();
+        let partition_columns: Vec<Vec<String>> = table
+            .partition_columns
+            .iter()
+            .map(|column| line(column, column.kind.to_string()))
+            .collect();
         rows.extend(partition_columns.clone());
         if table.is_partitioned() {
             rows.push(row("", "", ""));
@@ -40,15 +48,29 @@ impl Executor<'_> {
             rows.push(row("Table Type:", kind, ""));
             rows.push(row("Comment:", table.comment.as_deref().unwrap_or(""), ""));
             rows.push(row("SerDe Library:", serde_class(table.serde), ""));
-            rows.extend(table.properties.iter().map(|(key, value)| row("Table Parameter:", key, value)));
-            rows.extend(table.serde_properties.iter().map(|(key, value)| row("Storage Desc Param:", key, value)));
+            rows.extend(
+                table
+                    .properties
+                    .iter()
+                    .map(|(key, value)| row("Table Parameter:", key, value)),
+            );
+            rows.extend(
+                table
+                    .serde_properties
+                    .iter()
+                    .map(|(key, value)| row("Storage Desc Param:", key, value)),
+            );
         }
         Ok(Executed::rows(&COLUMNS, rows))
     }
 
     pub(super) fn describe_database(&self, name: &str) -> Result<Executed, Failure> {
         let database = self.existing_database(name)?;
-        let row = vec![database.name, database.comment.unwrap_or_default(), database.location];
+        let row = vec![
+            database.name,
+            database.comment.unwrap_or_default(),
+            database.location,
+        ];
         Ok(Executed::rows(&["db_name", "comment", "location"], [row]))
     }
 }

@@ -31,10 +31,17 @@ pub(crate) fn stored_format(clause: &FormatClause, default: &str) -> Result<Stor
         (FileFormat::Orc, None | Some(Serde::Orc)) => Serde::Orc,
         (FileFormat::Textfile, None) => Serde::LazySimple,
         (FileFormat::Textfile, Some(serde @ (Serde::LazySimple | Serde::OpenCsv))) => serde,
-        _ => return Err(Failure::semantic(format!("the serde {} cannot read {stored}", clause.serde.as_deref().unwrap_or_default()))),
+        _ => {
+            return Err(Failure::semantic(format!(
+                "the serde {} cannot read {stored}",
+                clause.serde.as_deref().unwrap_or_default()
+            )));
+        }
     };
     if format == FileFormat::Orc && clause.delimited {
-        return Err(Failure::semantic("ROW FORMAT DELIMITED does not go together with STORED AS ORC"));
+        return Err(Failure::semantic(
+            "ROW FORMAT DELIMITED does not go together with STORED AS ORC",
+        ));
     }
     let properties: BTreeMap<String, String> = clause.serde_properties.iter().cloned().collect();
     if format == FileFormat::Textfile {
@@ -65,7 +72,12 @@ pub(crate) fn serde_class(serde: Serde) -> &'static str {
 pub(crate) fn directory_format(clause: &FormatClause) -> Result<OutputFormat, Failure> {
     let (format, serde, properties) = stored_format(clause, "TEXTFILE")?;
     match format {
-        FileFormat::Orc => Ok(OutputFormat::Orc(Compression::named(properties.get("orc.compress").map(String::as_str))?)),
-        FileFormat::Textfile => Ok(OutputFormat::Text(RowFormat::from_properties(serde, &|name| properties.get(name).cloned())?)),
+        FileFormat::Orc => Ok(OutputFormat::Orc(Compression::named(
+            properties.get("orc.compress").map(String::as_str),
+        )?)),
+        FileFormat::Textfile => Ok(OutputFormat::Text(RowFormat::from_properties(
+            serde,
+            &|name| properties.get(name).cloned(),
+        )?)),
     }
 }

@@ -47,18 +47,29 @@ pub(crate) struct Executed {
 
 impl Executed {
     pub(crate) fn new(kind: StatementKind) -> Self {
-        Self { kind, written: Vec::new(), result: None }
+        Self {
+            kind,
+            written: Vec::new(),
+            result: None,
+        }
     }
 
     /// A result of texts.
     pub(crate) fn rows(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Self {
-        let rows = rows.into_iter().map(|row| row.into_iter().map(Cell::Text).collect()).collect();
+        let rows = rows
+            .into_iter()
+            .map(|row| row.into_iter().map(Cell::Text).collect())
+            .collect();
         let result = QueryResult {
             columns: columns.iter().map(|column| (*column).to_owned()).collect(),
             types: vec!["string".to_owned(); columns.len()],
             rows,
         };
-        Self { kind: StatementKind::Query, written: Vec::new(), result: Some(result) }
+        Self {
+            kind: StatementKind::Query,
+            written: Vec::new(),
+            result: Some(result),
+        }
     }
 }
 
@@ -66,44 +77,99 @@ impl Executor<'_> {
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<Executed, Failure> {
         let defined = |()| Executed::new(StatementKind::Definition);
         match statement {
-            Statement::Use(database) => self.use_database(database).map(|()| Executed::new(StatementKind::Session)),
-            Statement::CreateDatabase { name, if_not_exists, comment, location, properties } => {
-                self.create_database(name, if_not_exists, comment, location, properties).map(defined)
-            }
-            Statement::DropDatabase { name, if_exists, cascade } => self.drop_database(&name, if_exists, cascade).map(defined),
+            Statement::Use(database) => self
+                .use_database(database)
+                .map(|()| Executed::new(StatementKind::Session)),
+            Statement::CreateDatabase {
+                name,
+                if_not_exists,
+                comment,
+                location,
+                properties,
+            } => self
+                .create_database(name, if_not_exists, comment, location, properties)
+                .map(defined),
+            Statement::DropDatabase {
+                name,
+                if_exists,
+                cascade,
+            } => self.drop_database(&name, if_exists, cascade).map(defined),
             Statement::CreateTable(table) => self.create_table(*table).await,
-            Statement::CreateTableLike { name, like, external, if_not_exists, location } => {
-                self.create_table_like(&name, &like, external, if_not_exists, location).map(defined)
+            Statement::CreateTableLike {
+                name,
+                like,
+                external,
+                if_not_exists,
+                location,
+            } => self
+                .create_table_like(&name, &like, external, if_not_exists, location)
+                .map(defined),
+            Statement::CreateView {
+                name,
+                if_not_exists,
+                or_replace,
+                columns,
+                comment,
+                text,
+            } => self
+                .create_view(&name, if_not_exists, or_replace, columns, comment, text)
+                .await
+                .map(defined),
+            Statement::DropTable { name, if_exists } => {
+                self.drop_table(&name, if_exists, false).map(defined)
             }
-            Statement::CreateView { name, if_not_exists, or_replace, columns, comment, text } => {
-                self.create_view(&name, if_not_exists, or_replace, columns, comment, text).await.map(defined)
+            Statement::DropView { name, if_exists } => {
+                self.drop_table(&name, if_exists, true).map(defined)
             }
-            Statement::DropTable { name, if_exists } => self.drop_table(&name, if_exists, false).map(defined),
-            Statement::DropView { name, if_exists } => self.drop_table(&name, if_exists, true).map(defined),
-            Statement::Truncate { name, partition } => self.truncate(&name, &partition).map(defined),
-            Statement::AddPartitions { table, if_not_exists, partitions } => {
-                self.add_partitions(&table, if_not_exists, &partitions).map(defined)
+            Statement::Truncate { name, partition } => {
+                self.truncate(&name, &partition).map(defined)
             }
-            Statement::DropPartitions { table, if_exists, partitions } => {
-                self.drop_partitions(&table, if_exists, &partitions).map(defined)
+            Statement::AddPartitions {
+                table,
+                if_not_exists,
+                partitions,
+            } => self
+                .add_partitions(&table, if_not_exists, &partitions)
+                .map(defined),
+            Statement::DropPartitions {
+                table,
+                if_exists,
+                partitions,
+            } => self
+                .drop_partitions(&table, if_exists, &partitions)
+                .map(defined),
+            Statement::RecoverPartitions { table, add, drop } => {
+                self.recover_partitions(&table, add, drop).map(defined)
             }
-            Statement::RecoverPartitions { table, add, drop } => self.recover_partitions(&table, add, drop).map(defined),
-            Statement::SetProperties { table, properties } => self.set_properties(&table, properties).map(defined),
-            Statement::SetLocation { table, partition, location } => {
-                self.set_location(&table, &partition, location).map(defined)
+            Statement::SetProperties { table, properties } => {
+                self.set_properties(&table, properties).map(defined)
             }
-            Statement::AddColumns { table, columns } => self.add_columns(&table, columns).map(defined),
+            Statement::SetLocation {
+                table,
+                partition,
+                location,
+            } => self.set_location(&table, &partition, location).map(defined),
+            Statement::AddColumns { table, columns } => {
+                self.add_columns(&table, columns).map(defined)
+            }
             Statement::RenameTable { table, to } => self.rename_table(&table, &to).map(defined),
             Statement::ShowDatabases { pattern } => self.show_databases(pattern.as_deref()),
-            Statement::ShowTables { database, pattern } => self.show_tables(database.as_deref(), pattern.as_deref()),
-            Statement::ShowPartitions { table, partition } => self.show_partitions(&table, &partition),
+            Statement::ShowTables { database, pattern } => {
+                self.show_tables(database.as_deref(), pattern.as_deref())
+            }
+            Statement::ShowPartitions { table, partition } => {
+                self.show_partitions(&table, &partition)
+            }
             Statement::ShowCreateTable(table) => self.show_create_table(&table),
             Statement::ShowColumns(table) => self.show_columns(&table),
             Statement::Describe { table, formatted } => self.describe(&table, formatted),
             Statement::DescribeDatabase(name) => self.describe_database(&name),
             Statement::Insert(inserts) => {
                 let written = self.insert(&inserts).await?;
-                Ok(Executed { written, ..Executed::new(StatementKind::Load) })
+                Ok(Executed {
+                    written,
+                    ..Executed::new(StatementKind::Load)
+                })
             }
             Statement::Query(query) => self.query(&query).await,
         }
@@ -116,7 +182,13 @@ impl Executor<'_> {
 
     /// Database and name of a table.
     pub(crate) fn names(&self, table: &TableName) -> (String, String) {
-        (table.database.clone().unwrap_or_else(|| self.session.database.clone()), table.name.clone())
+        (
+            table
+                .database
+                .clone()
+                .unwrap_or_else(|| self.session.database.clone()),
+            table.name.clone(),
+        )
     }
 
     /// A table or view that must exist.
@@ -134,13 +206,22 @@ impl Executor<'_> {
     pub(crate) fn number(&self, name: &str, default: usize) -> Result<usize, Failure> {
         match self.session.variables.hiveconf.get(name) {
             None => Ok(default),
-            Some(text) => text.trim().parse().map_err(|_| Failure::semantic(format!("{name} must be a number, not '{text}'"))),
+            Some(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| Failure::semantic(format!("{name} must be a number, not '{text}'"))),
         }
     }
 
     /// Plans a query in the current database.
     pub(crate) async fn plan(&self, query: &Query) -> Result<PlannedQuery, Failure> {
-        let setting = |name: &str| self.session.variables.hiveconf.get(name).is_some_and(|value| value.trim() == "true");
+        let setting = |name: &str| {
+            self.session
+                .variables
+                .hiveconf
+                .get(name)
+                .is_some_and(|value| value.trim() == "true")
+        };
         let context = PlanContext {
             metastore: self.engine.metastore(),
             locations: &self.engine.config().locations,

@@ -21,16 +21,39 @@ impl Executor<'_> {
             .iter()
             .map(|field| HiveType::of_arrow(field.data_type()))
             .collect::<Result<Vec<_>, _>>()?;
-        let columns = planned.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let columns = planned
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
         let (physical, context) = planned.physical().await?;
-        let batches = collect(physical, context.task_ctx()).await.map_err(failure_of)?;
+        let batches = collect(physical, context.task_ctx())
+            .await
+            .map_err(failure_of)?;
         let mut rows = Vec::new();
         for batch in &batches {
-            let cells = batch.columns().iter().map(cells).collect::<Result<Vec<_>, _>>()?;
-            rows.extend((0..batch.num_rows()).map(|row| cells.iter().map(|column| column[row].clone()).collect::<Vec<_>>()));
+            let cells = batch
+                .columns()
+                .iter()
+                .map(cells)
+                .collect::<Result<Vec<_>, _>>()?;
+            rows.extend((0..batch.num_rows()).map(|row| {
+                cells
+                    .iter()
+                    .map(|column| column[row].clone())
+                    .collect::<Vec<_>>()
+            }));
         }
-        let result = QueryResult { columns, types: kinds.iter().map(ToString::to_string).collect(), rows };
-        Ok(Executed { result: Some(result), ..Executed::new(StatementKind::Query) })
+        let result = QueryResult {
+            columns,
+            types: kinds.iter().map(ToString::to_string).collect(),
+            rows,
+        };
+        Ok(Executed {
+            result: Some(result),
+            ..Executed::new(StatementKind::Query)
+        })
     }
 }
 
@@ -39,27 +62,54 @@ fn cells(array: &ArrayRef) -> Result<Vec<Cell>, Failure> {
     let rows = 0..array.len();
     Ok(match array.data_type() {
         DataType::Null => vec![Cell::Null; array.len()],
-        DataType::Boolean => array.as_boolean().iter().map(|value| value.map_or(Cell::Null, Cell::Boolean)).collect(),
+        DataType::Boolean => array
+            .as_boolean()
+            .iter()
+            .map(|value| value.map_or(Cell::Null, Cell::Boolean))
+            .collect(),
         kind if kind.is_integer() => {
             let values = cast_array(array, &HiveType::BigInt)?;
-            values.as_primitive::<Int64Type>().iter().map(|value| value.map_or(Cell::Null, Cell::Integer)).collect()
+            values
+                .as_primitive::<Int64Type>()
+                .iter()
+                .map(|value| value.map_or(Cell::Null, Cell::Integer))
+                .collect()
         }
-        DataType::Float64 => {
-            array.as_primitive::<Float64Type>().iter().map(|value| value.map_or(Cell::Null, Cell::Double)).collect()
-        }
+        DataType::Float64 => array
+            .as_primitive::<Float64Type>()
+            .iter()
+            .map(|value| value.map_or(Cell::Null, Cell::Double))
+            .collect(),
         DataType::Float32 => {
             // Through its own digits: 0.1 must not become 0.10000000149011612.
-            let printed = |value: f32| crate::value::float_text(value).parse().map_or(Cell::Null, Cell::Double);
-            array.as_primitive::<Float32Type>().iter().map(|value| value.map_or(Cell::Null, printed)).collect()
+            let printed = |value: f32| {
+                crate::value::float_text(value)
+                    .parse()
+                    .map_or(Cell::Null, Cell::Double)
+            };
+            array
+                .as_primitive::<Float32Type>()
+                .iter()
+                .map(|value| value.map_or(Cell::Null, printed))
+                .collect()
         }
         DataType::List(_) | DataType::LargeList(_) | DataType::Struct(_) | DataType::Map(_, _) => {
-            rows.map(|row| if array.is_null(row) { Ok(Cell::Null) } else { json(array, row).map(|value| Cell::Text(value.to_string())) })
-                .collect::<Result<_, Failure>>()?
+            rows.map(|row| {
+                if array.is_null(row) {
+                    Ok(Cell::Null)
+                } else {
+                    json(array, row).map(|value| Cell::Text(value.to_string()))
+                }
+            })
+            .collect::<Result<_, Failure>>()?
         }
         _ => {
             let texts = text(array)?;
             let texts = texts.as_string::<i32>();
-            texts.iter().map(|value| value.map_or(Cell::Null, |value| Cell::Text(value.to_owned()))).collect()
+            texts
+                .iter()
+                .map(|value| value.map_or(Cell::Null, |value| Cell::Text(value.to_owned())))
+                .collect()
         }
     })
 }
@@ -70,19 +120,29 @@ fn json(array: &ArrayRef, row: usize) -> Result<serde_json::Value, Failure> {
     if array.is_null(row) {
         return Ok(Value::Null);
     }
-    let all = |items: &ArrayRef| (0..items.len()).map(|item| json(items, item)).collect::<Result<Vec<_>, _>>();
+    let all = |items: &ArrayRef| {
+        (0..items.len())
+            .map(|item| json(items, item))
+            .collect::<Result<Vec<_>, _>>()
+    };
     Ok(match array.data_type() {
         DataType::List(_) => Value::Array(all(&array.as_list::<i32>().value(row))?),
         DataType::LargeList(_) => Value::Array(all(&array.as_list::<i64>().value(row))?),
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns();
-            let members = fields.iter().zip(columns).map(|(field, column)| Ok((field.name().clone(), json(column, row)?)));
+            let members = fields
+                .iter()
+                .zip(columns)
+                .map(|(field, column)| Ok((field.name().clone(), json(column, row)?)));
             Value::Object(members.collect::<Result<_, Failure>>()?)
         }
         DataType::Map(_, _) => {
             let entries = array.as_map().value(row);
             let keys = text(entries.column(0))?;
-            let keys = keys.as_string::<i32>().iter().map(|key| key.unwrap_or_default().to_owned());
+            let keys = keys
+                .as_string::<i32>()
+                .iter()
+                .map(|key| key.unwrap_or_default().to_owned());
             Value::Object(keys.zip(all(entries.column(1))?).collect())
         }
         _ => match cells(&array.slice(row, 1))?.remove(0) {

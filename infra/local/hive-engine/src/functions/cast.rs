@@ -113,28 +113,19 @@ impl AnalyzerRule for ReplaceCasts {
             if let LogicalPlan::TableScan(scan) = &node {
                 schema.merge(&scan.projected_schema);
             }
-            let names: Vec<_> = node
-                .schema()
-                .iter()
-                .map(|(q, f)| (q.cloned(), f.name().clone()))
-                .collect();
-            let top = matches!(
+            // The columns above refer to an expression by its name, which must not change with its cast.
+            let keeps_names = matches!(
                 node,
                 LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)
             );
-            let mut index = 0;
             node.map_expressions(|expression| {
-                let place = index;
-                index += 1;
                 let before = expression.schema_name().to_string();
                 let replaced =
                     expression.transform_up(|expression| self.replace(expression, &schema))?;
-                if !replaced.transformed || !top {
-                    return Ok(replaced);
-                }
-                // The columns above refer to the expression by its name.
-                let _ = (&names, place);
-                if replaced.data.schema_name().to_string() == before {
+                if !replaced.transformed
+                    || !keeps_names
+                    || replaced.data.schema_name().to_string() == before
+                {
                     return Ok(replaced);
                 }
                 replaced.map_data(|expression| match expression {
@@ -142,10 +133,29 @@ impl AnalyzerRule for ReplaceCasts {
                     other => Ok(other.alias(before)),
                 })
             })?
+            .map_data(nullable_values)?
             .map_data(LogicalPlan::recompute_schema)
         })?;
         Ok(transformed.data)
     }
+}
+
+/// A cast may give NULL where VALUES had none.
+fn nullable_values(node: LogicalPlan) -> Result<LogicalPlan> {
+    let LogicalPlan::Values(mut values) = node else {
+        return Ok(node);
+    };
+    let fields = values
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true));
+    let fields = fields.collect::<datafusion::arrow::datatypes::Fields>();
+    values.schema = Arc::new(datafusion::common::DFSchema::from_unqualified_fields(
+        fields,
+        Default::default(),
+    )?);
+    Ok(LogicalPlan::Values(values))
 }
 
 impl ReplaceCasts {

@@ -3,7 +3,7 @@
 
 pub(crate) mod cast;
 mod collection;
-mod condition;
+pub(crate) mod condition;
 mod encoding;
 mod json;
 mod number;
@@ -46,12 +46,6 @@ pub(crate) fn scalar_functions(now: i64) -> Vec<Arc<ScalarUDF>> {
         .collect();
     all.push(Arc::new(ScalarUDF::new_from_impl(cast::HiveCast::new())));
     all.extend([
-        core_functions::coalesce(),
-        core_functions::nullif(),
-        core_functions::nvl(),
-        core_functions::nvl2(),
-        core_functions::greatest(),
-        core_functions::least(),
         core_functions::named_struct(),
         core_functions::r#struct(),
         core_functions::get_field(),
@@ -123,7 +117,6 @@ pub(crate) fn engine_name(hive: &str) -> &str {
         "var_samp" => "var",
         "first" => "first_value",
         "last" => "last_value",
-        "ifnull" => "nvl",
         "sort_array" => "array_sort",
         other => other,
     }

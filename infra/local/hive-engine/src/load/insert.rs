@@ -16,8 +16,8 @@ use super::staging::Staging;
 use super::target::TableTarget;
 use super::writer::OutputFormat;
 use crate::error::Failure;
-use crate::execute::format::directory_format;
 use crate::execute::Executor;
+use crate::execute::format::directory_format;
 use crate::metastore::model::{FileFormat, Partition, Table};
 use crate::orc::Compression;
 use crate::outcome::{PartitionWritten, TableWritten};
@@ -48,13 +48,21 @@ impl Executor<'_> {
         for insert in inserts {
             prepared.extend(self.prepare(insert).await?);
         }
-        prepared.into_iter().map(|prepared| self.publish(prepared)).collect()
+        prepared
+            .into_iter()
+            .map(|prepared| self.publish(prepared))
+            .collect()
     }
 
     /// Writes one insert aside; nothing when IF NOT EXISTS finds its partition.
     async fn prepare(&self, insert: &Insert) -> Result<Option<Prepared>, Failure> {
         match &insert.target {
-            InsertTarget::Table { name, partition, if_not_exists, columns } => {
+            InsertTarget::Table {
+                name,
+                partition,
+                if_not_exists,
+                columns,
+            } => {
                 let table = self.table(name)?;
                 let target = TableTarget::new(table, partition, columns, &self.session.variables)?;
                 if *if_not_exists && target.dynamic.is_empty() {
@@ -72,17 +80,28 @@ impl Executor<'_> {
                         target.query_columns()
                     )));
                 }
-                self.prepare_table(target, insert.overwrite, &query).await.map(Some)
+                self.prepare_table(target, insert.overwrite, &query)
+                    .await
+                    .map(Some)
             }
-            InsertTarget::Directory { local: true, .. } => Err(Failure::unsupported("INSERT OVERWRITE LOCAL DIRECTORY")),
-            InsertTarget::Directory { location, format, .. } => {
+            InsertTarget::Directory { local: true, .. } => {
+                Err(Failure::unsupported("INSERT OVERWRITE LOCAL DIRECTORY"))
+            }
+            InsertTarget::Directory {
+                location, format, ..
+            } => {
                 let path = self.path(location)?;
                 let query = self.plan(&insert.query).await?;
                 let columns = query
                     .schema()
                     .fields()
                     .iter()
-                    .map(|field| Ok((field.name().to_lowercase(), HiveType::of_arrow(field.data_type())?)))
+                    .map(|field| {
+                        Ok((
+                            field.name().to_lowercase(),
+                            HiveType::of_arrow(field.data_type())?,
+                        ))
+                    })
                     .collect::<Result<Vec<_>, Failure>>()?;
                 let staging = Arc::new(Staging::beside(&path)?);
                 let places = (0..columns.len()).map(Some).collect();
@@ -96,8 +115,16 @@ impl Executor<'_> {
                     memory: self.engine.writer_memory(),
                 };
                 let written = run(&query, plan, &staging).await?;
-                let goal = Goal::Directory { address: location.clone(), path };
-                Ok(Some(Prepared { goal, overwrite: true, written, staging }))
+                let goal = Goal::Directory {
+                    address: location.clone(),
+                    path,
+                };
+                Ok(Some(Prepared {
+                    goal,
+                    overwrite: true,
+                    written,
+                    staging,
+                }))
             }
         }
     }
@@ -111,7 +138,10 @@ impl Executor<'_> {
     ) -> Result<Prepared, Failure> {
         let table = &target.table;
         if overwrite && query.reads.contains(&table.full_name()) {
-            tracing::debug!(table = table.full_name(), "a table is overwritten from itself; its old files stay until the end");
+            tracing::debug!(
+                table = table.full_name(),
+                "a table is overwritten from itself; its old files stay until the end"
+            );
         }
         let staging = Arc::new(Staging::beside(&self.path(&table.location)?)?);
         let (most, per_node) = (
@@ -119,11 +149,19 @@ impl Executor<'_> {
             self.number("hive.exec.max.dynamic.partitions.pernode", 100)?,
         );
         let plan = SinkPlan {
-            columns: table.columns.iter().map(|column| (column.name.clone(), table.column_type(column))).collect(),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| (column.name.clone(), table.column_type(column)))
+                .collect(),
             places: target.places.clone(),
             dynamic: target.dynamic.clone(),
             format: self.output_format(table)?,
-            most_partitions: if target.dynamic.is_empty() { 1 } else { most.min(per_node) },
+            most_partitions: if target.dynamic.is_empty() {
+                1
+            } else {
+                most.min(per_node)
+            },
             too_many: format!(
                 "too many dynamic partitions for {}: the maximum is controlled by hive.exec.max.dynamic.partitions ({most}) \
                  and hive.exec.max.dynamic.partitions.pernode ({per_node})",
@@ -132,18 +170,29 @@ impl Executor<'_> {
             memory: self.engine.writer_memory(),
         };
         let written = run(query, plan, &staging).await?;
-        Ok(Prepared { goal: Goal::Table(Box::new(target)), overwrite, written, staging })
+        Ok(Prepared {
+            goal: Goal::Table(Box::new(target)),
+            overwrite,
+            written,
+            staging,
+        })
     }
 
     fn output_format(&self, table: &Table) -> Result<OutputFormat, Failure> {
         match table.format {
-            FileFormat::Orc => {
-                Ok(OutputFormat::Orc(Compression::named(table.property("orc.compress"))?))
-            }
+            FileFormat::Orc => Ok(OutputFormat::Orc(Compression::named(
+                table.property("orc.compress"),
+            )?)),
             FileFormat::Textfile => {
-                let compressed = self.session.variables.hiveconf.get("hive.exec.compress.output");
+                let compressed = self
+                    .session
+                    .variables
+                    .hiveconf
+                    .get("hive.exec.compress.output");
                 if compressed.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
-                    return Err(Failure::unsupported("hive.exec.compress.output=true for a text table"));
+                    return Err(Failure::unsupported(
+                        "hive.exec.compress.output=true for a text table",
+                    ));
                 }
                 Ok(OutputFormat::Text(TextFormat::of(table)?.row))
             }
@@ -152,19 +201,36 @@ impl Executor<'_> {
 
     /// Makes written rows visible.
     pub(crate) fn publish(&self, prepared: Prepared) -> Result<TableWritten, Failure> {
-        let Prepared { goal, overwrite, written, staging } = prepared;
+        let Prepared {
+            goal,
+            overwrite,
+            written,
+            staging,
+        } = prepared;
         match goal {
             Goal::Table(target) => self.publish_table(&target, overwrite, written, &staging),
             Goal::Directory { address, path } => {
                 self.say(&format!("Moving data to directory {address}"));
-                let figures = written.first().map_or((0, 0, 0), |written| (written.rows, written.files, written.bytes));
+                let figures = written.first().map_or((0, 0, 0), |written| {
+                    (written.rows, written.files, written.bytes)
+                });
                 let fresh = match written.into_iter().next() {
                     Some(written) => written.folder,
                     None => staging.folder("empty")?,
                 };
                 publish::replace(&fresh, &path)?;
-                let partition = PartitionWritten { values: Vec::new(), rows: figures.0, files: figures.1, bytes: figures.2 };
-                Ok(TableWritten { database: None, table: address, overwrite, partitions: vec![partition] })
+                let partition = PartitionWritten {
+                    values: Vec::new(),
+                    rows: figures.0,
+                    files: figures.1,
+                    bytes: figures.2,
+                };
+                Ok(TableWritten {
+                    database: None,
+                    table: address,
+                    overwrite,
+                    partitions: vec![partition],
+                })
             }
         }
     }
@@ -181,35 +247,62 @@ impl Executor<'_> {
         if written.is_empty() && target.dynamic.is_empty() {
             // A static target that gets no rows is there all the same, and empty when it is overwritten.
             let folder = staging.folder("empty")?;
-            written.push(Written { values: Vec::new(), folder, rows: 0, files: 0, bytes: 0 });
+            written.push(Written {
+                values: Vec::new(),
+                folder,
+                rows: 0,
+                files: 0,
+                bytes: 0,
+            });
         }
         let clause: Vec<String> = table
             .partition_columns
             .iter()
             .enumerate()
             .map(|(index, column)| {
-                let value = target.fixed.get(index).map_or("null", |value| value.as_deref().unwrap_or("null"));
+                let value = target
+                    .fixed
+                    .get(index)
+                    .map_or("null", |value| value.as_deref().unwrap_or("null"));
                 format!("{}={value}", column.name)
             })
             .collect();
-        let clause = if clause.is_empty() { String::new() } else { format!(" partition ({})", clause.join(", ")) };
+        let clause = if clause.is_empty() {
+            String::new()
+        } else {
+            format!(" partition ({})", clause.join(", "))
+        };
         self.say(&format!("Loading data to table {name}{clause}"));
         let mut partitions = Vec::new();
         for part in written {
-            let values: Vec<Option<String>> = target.fixed.iter().chain(&part.values).cloned().collect();
+            let values: Vec<Option<String>> =
+                target.fixed.iter().chain(&part.values).cloned().collect();
             if table.is_partitioned() {
                 self.publish_partition(target, overwrite, &part, values, &mut partitions)?;
                 continue;
             }
             let directory = self.path(&table.location)?;
             place(&part.folder, &directory, overwrite)?;
-            let figures = self.engine.metastore().update_table(&table.database, &table.name, |table| {
-                figures(&directory, &mut table.properties, &part, overwrite)
-            })?;
+            let figures =
+                self.engine
+                    .metastore()
+                    .update_table(&table.database, &table.name, |table| {
+                        figures(&directory, &mut table.properties, &part, overwrite)
+                    })?;
             self.say(&format!("Table {name} stats: {figures}"));
-            partitions.push(PartitionWritten { values: Vec::new(), rows: part.rows, files: part.files, bytes: part.bytes });
+            partitions.push(PartitionWritten {
+                values: Vec::new(),
+                rows: part.rows,
+                files: part.files,
+                bytes: part.bytes,
+            });
         }
-        Ok(TableWritten { database: Some(table.database.clone()), table: table.name.clone(), overwrite, partitions })
+        Ok(TableWritten {
+            database: Some(table.database.clone()),
+            table: table.name.clone(),
+            overwrite,
+            partitions,
+        })
     }
 
     fn publish_partition(
@@ -228,23 +321,57 @@ impl Executor<'_> {
         };
         let directory = self.path(&location)?;
         place(&part.folder, &directory, overwrite)?;
-        let figures = self.engine.metastore().update_table(&table.database, &table.name, |table| {
-            let new = || Partition { values: values.clone(), location: location.clone(), parameters: BTreeMap::new() };
-            let partition = table.partitions.entry(partition_name.clone()).or_insert_with(new);
-            figures(&directory, &mut partition.parameters, part, overwrite)
-        })?;
-        let named: Vec<(String, Option<String>)> =
-            table.partition_columns.iter().map(|column| column.name.clone()).zip(values).collect();
-        let shown: Vec<String> =
-            named.iter().map(|(column, value)| format!("{column}={}", value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__"))).collect();
-        self.say(&format!("Partition {}{{{}}} stats: {figures}", table.full_name(), shown.join(", ")));
-        partitions.push(PartitionWritten { values: named, rows: part.rows, files: part.files, bytes: part.bytes });
+        let figures =
+            self.engine
+                .metastore()
+                .update_table(&table.database, &table.name, |table| {
+                    let new = || Partition {
+                        values: values.clone(),
+                        location: location.clone(),
+                        parameters: BTreeMap::new(),
+                    };
+                    let partition = table
+                        .partitions
+                        .entry(partition_name.clone())
+                        .or_insert_with(new);
+                    figures(&directory, &mut partition.parameters, part, overwrite)
+                })?;
+        let named: Vec<(String, Option<String>)> = table
+            .partition_columns
+            .iter()
+            .map(|column| column.name.clone())
+            .zip(values)
+            .collect();
+        let shown: Vec<String> = named
+            .iter()
+            .map(|(column, value)| {
+                format!(
+                    "{column}={}",
+                    value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")
+                )
+            })
+            .collect();
+        self.say(&format!(
+            "Partition {}{{{}}} stats: {figures}",
+            table.full_name(),
+            shown.join(", ")
+        ));
+        partitions.push(PartitionWritten {
+            values: named,
+            rows: part.rows,
+            files: part.files,
+            bytes: part.bytes,
+        });
         Ok(())
     }
 }
 
 fn place(fresh: &Path, target: &Path, overwrite: bool) -> Result<(), Failure> {
-    if overwrite { publish::replace(fresh, target) } else { publish::add(fresh, target) }
+    if overwrite {
+        publish::replace(fresh, target)
+    } else {
+        publish::add(fresh, target)
+    }
 }
 
 /// Records a directory's figures and prints them as Hive does.
@@ -256,7 +383,13 @@ fn figures(
 ) -> Result<String, Failure> {
     let files = data_files(directory, true)?;
     let bytes: u64 = files.iter().map(|file| file.bytes).sum();
-    let before = if overwrite { Some(0) } else { parameters.get("numRows").and_then(|rows| rows.parse::<u64>().ok()) };
+    let before = if overwrite {
+        Some(0)
+    } else {
+        parameters
+            .get("numRows")
+            .and_then(|rows| rows.parse::<u64>().ok())
+    };
     // Rows of files that somebody else put there are not known.
     let known = before.or((files.len() as u64 == part.files).then_some(0));
     parameters.insert("numFiles".to_owned(), files.len().to_string());
@@ -265,14 +398,27 @@ fn figures(
         Some(before) => parameters.insert("numRows".to_owned(), (before + part.rows).to_string()),
         None => parameters.remove("numRows"),
     };
-    let rows = known.map_or_else(|| "unknown".to_owned(), |before| (before + part.rows).to_string());
-    Ok(format!("[numFiles={}, numRows={rows}, totalSize={bytes}]", files.len()))
+    let rows = known.map_or_else(
+        || "unknown".to_owned(),
+        |before| (before + part.rows).to_string(),
+    );
+    Ok(format!(
+        "[numFiles={}, numRows={rows}, totalSize={bytes}]",
+        files.len()
+    ))
 }
 
 /// Streams a query's rows into a sink, one task per stream of the plan.
-async fn run(query: &PlannedQuery, plan: SinkPlan, staging: &Arc<Staging>) -> Result<Vec<Written>, Failure> {
+async fn run(
+    query: &PlannedQuery,
+    plan: SinkPlan,
+    staging: &Arc<Staging>,
+) -> Result<Vec<Written>, Failure> {
     let (physical, context) = query.physical().await?;
-    tracing::debug!(partitions = physical.output_partitioning().partition_count(), "a load begins");
+    tracing::debug!(
+        partitions = physical.output_partitioning().partition_count(),
+        "a load begins"
+    );
     let streams = execute_stream_partitioned(physical, context.task_ctx()).map_err(failure_of)?;
     let sink = Arc::new(Sink::new(plan, Arc::clone(staging)));
     let mut tasks: JoinSet<Result<(), Failure>> = JoinSet::new();

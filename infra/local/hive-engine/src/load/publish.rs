@@ -34,7 +34,11 @@ pub(super) fn add(fresh: &Path, target: &Path) -> Result<(), Failure> {
     for file in crate::tables::files::data_files(fresh, false)? {
         let mut copy = 0;
         loop {
-            let name = if copy == 0 { file.name.clone() } else { format!("{}_copy_{copy}", file.name) };
+            let name = if copy == 0 {
+                file.name.clone()
+            } else {
+                format!("{}_copy_{copy}", file.name)
+            };
             let path = target.join(name);
             // A link fails when the name is taken, also by a load that runs at the same time.
             match fs::hard_link(&file.path, &path) {
@@ -77,6 +81,9 @@ mod tests {
             add(&fresh, &target).unwrap();
         }
         assert_eq!(fs::read_to_string(target.join("000000_0")).unwrap(), "one");
-        assert_eq!(fs::read_to_string(target.join("000000_0_copy_2")).unwrap(), "three");
+        assert_eq!(
+            fs::read_to_string(target.join("000000_0_copy_2")).unwrap(),
+            "three"
+        );
     }
 }

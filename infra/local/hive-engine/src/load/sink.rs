@@ -70,7 +70,12 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) fn new(plan: SinkPlan, staging: Arc<Staging>) -> Self {
-        Self { plan, staging, slots: Mutex::new(HashMap::new()), open_files: AtomicUsize::new(0) }
+        Self {
+            plan,
+            staging,
+            slots: Mutex::new(HashMap::new()),
+            open_files: AtomicUsize::new(0),
+        }
     }
 
     /// Writes a batch; `lane` numbers the thread.
@@ -78,18 +83,28 @@ impl Sink {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let columns = self.plan.places.iter().zip(&self.plan.columns).map(|(place, (_, kind))| match place {
-            Some(place) => cast_array(batch.column(*place), kind),
-            None => Ok(datafusion::arrow::array::new_null_array(&kind.arrow(), batch.num_rows())),
-        });
+        let columns = self
+            .plan
+            .places
+            .iter()
+            .zip(&self.plan.columns)
+            .map(|(place, (_, kind))| match place {
+                Some(place) => cast_array(batch.column(*place), kind),
+                None => Ok(datafusion::arrow::array::new_null_array(
+                    &kind.arrow(),
+                    batch.num_rows(),
+                )),
+            });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         if self.plan.dynamic.is_empty() {
             return self.append(Vec::new(), &columns, batch.num_rows(), lane);
         }
         let first = batch.num_columns() - self.plan.dynamic.len();
-        let values = self.plan.dynamic.iter().enumerate().map(|(index, (_, kind))| -> Result<ArrayRef, Failure> {
-            text(&cast_array(batch.column(first + index), kind)?)
-        });
+        let values = self.plan.dynamic.iter().enumerate().map(
+            |(index, (_, kind))| -> Result<ArrayRef, Failure> {
+                text(&cast_array(batch.column(first + index), kind)?)
+            },
+        );
         let values = values.collect::<Result<Vec<_>, _>>()?;
         for (key, rows) in group(&values, batch.num_rows()) {
             if rows.len() == batch.num_rows() {
@@ -99,13 +114,21 @@ impl Sink {
             let count = rows.len();
             let rows = UInt32Array::from(rows);
             let chosen = columns.iter().map(|column| take(column, &rows, None));
-            let chosen = chosen.collect::<Result<Vec<_>, _>>().map_err(|error| Failure::Query(error.to_string()))?;
+            let chosen = chosen
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| Failure::Query(error.to_string()))?;
             self.append(key, &chosen, count, lane)?;
         }
         Ok(())
     }
 
-    fn append(&self, key: Values, columns: &[ArrayRef], rows: usize, lane: usize) -> Result<(), Failure> {
+    fn append(
+        &self,
+        key: Values,
+        columns: &[ArrayRef],
+        rows: usize,
+        lane: usize,
+    ) -> Result<(), Failure> {
         let slot = self.slot(key)?;
         let before = slot.rows.fetch_add(rows as u64, Ordering::Relaxed);
         let lane = if before < ROWS_WORTH_A_FILE { 0 } else { lane };
@@ -113,12 +136,18 @@ impl Sink {
         let mut writer = writer.lock();
         if writer.is_none() {
             let path = slot.folder.join(format!("{lane:06}_0"));
-            *writer = Some(FileWriter::create(&path, &self.plan.columns, &self.plan.format)?);
+            *writer = Some(FileWriter::create(
+                &path,
+                &self.plan.columns,
+                &self.plan.format,
+            )?);
             self.open_files.fetch_add(1, Ordering::Relaxed);
         }
         let share = self.plan.memory / self.open_files.load(Ordering::Relaxed).max(1);
         match writer.as_mut() {
-            Some(writer) => writer.append(columns, rows, share.clamp(SMALLEST_STRIPE, LARGEST_STRIPE)),
+            Some(writer) => {
+                writer.append(columns, rows, share.clamp(SMALLEST_STRIPE, LARGEST_STRIPE))
+            }
             None => Ok(()),
         }
     }
@@ -132,7 +161,10 @@ impl Sink {
             return Err(Failure::semantic(&self.plan.too_many));
         }
         let folder = self.staging.folder(&format!("part-{}", slots.len()))?;
-        let slot = Arc::new(Slot { folder, ..Slot::default() });
+        let slot = Arc::new(Slot {
+            folder,
+            ..Slot::default()
+        });
         slots.insert(key, Arc::clone(&slot));
         Ok(slot)
     }
@@ -149,7 +181,13 @@ impl Sink {
                 }
             }
             let rows = slot.rows.load(Ordering::Relaxed);
-            all.push(Written { values, folder: slot.folder.clone(), rows, files, bytes });
+            all.push(Written {
+                values,
+                folder: slot.folder.clone(),
+                rows,
+                files,
+                bytes,
+            });
         }
         all.sort_by(|left, right| left.values.cmp(&right.values));
         Ok(all)
@@ -158,7 +196,10 @@ impl Sink {
 
 /// Rows by their values, in the order in which each first appears. The empty text is NULL in a partition's name.
 fn group(values: &[ArrayRef], rows: usize) -> Vec<(Values, Vec<u32>)> {
-    let columns: Vec<_> = values.iter().map(|column| column.as_string::<i32>()).collect();
+    let columns: Vec<_> = values
+        .iter()
+        .map(|column| column.as_string::<i32>())
+        .collect();
     let mut groups: Vec<(Values, Vec<u32>)> = Vec::new();
     let mut places: HashMap<Vec<Option<&str>>, usize> = HashMap::new();
     let mut last: Option<(Vec<Option<&str>>, usize)> = None;
@@ -167,14 +208,19 @@ fn group(values: &[ArrayRef], rows: usize) -> Vec<(Values, Vec<u32>)> {
             .iter()
             .map(|column| {
                 let present = !datafusion::arrow::array::Array::is_null(*column, row);
-                present.then(|| column.value(row)).filter(|value| !value.is_empty())
+                present
+                    .then(|| column.value(row))
+                    .filter(|value| !value.is_empty())
             })
             .collect();
         let number = u32::try_from(row).unwrap_or(u32::MAX);
         let place = match &last {
             Some((known, place)) if *known == key => *place,
             _ => *places.entry(key.clone()).or_insert_with(|| {
-                groups.push((key.iter().map(|value| value.map(str::to_owned)).collect(), Vec::new()));
+                groups.push((
+                    key.iter().map(|value| value.map(str::to_owned)).collect(),
+                    Vec::new(),
+                ));
                 groups.len() - 1
             }),
         };

@@ -20,7 +20,10 @@ impl Staging {
     /// Makes a directory beside `target`, and removes those of loads that died.
     pub(crate) fn beside(target: &Path) -> Result<Self, Failure> {
         let parent = target.parent().unwrap_or(target);
-        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = target
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let prefix = format!(".hive-staging_{name}_");
         fs::create_dir_all(parent).map_err(Failure::file("cannot make", parent))?;
         remove_leftovers(parent, &prefix)?;
@@ -31,7 +34,10 @@ impl Staging {
         let path = directory.path().join(LOCK);
         let lock = File::create(&path).map_err(Failure::file("cannot create", &path))?;
         lock.lock().map_err(Failure::file("cannot lock", &path))?;
-        Ok(Self { directory, _lock: lock })
+        Ok(Self {
+            directory,
+            _lock: lock,
+        })
     }
 
     /// A directory inside it, made if it is missing.

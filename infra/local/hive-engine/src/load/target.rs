@@ -30,20 +30,37 @@ impl TableTarget {
     ) -> Result<Self, Failure> {
         let name = table.full_name();
         if table.is_view() {
-            return Err(Failure::semantic(format!("{name} is a view; rows cannot be inserted into it")));
+            return Err(Failure::semantic(format!(
+                "{name} is a view; rows cannot be inserted into it"
+            )));
         }
-        if let Some((column, _)) =
-            partition.iter().find(|(column, _)| !table.partition_columns.iter().any(|known| known.name == *column))
-        {
-            return Err(Failure::semantic(format!("{column} is no partition column of {name}")));
+        if let Some((column, _)) = partition.iter().find(|(column, _)| {
+            !table
+                .partition_columns
+                .iter()
+                .any(|known| known.name == *column)
+        }) {
+            return Err(Failure::semantic(format!(
+                "{column} is no partition column of {name}"
+            )));
         }
         if table.is_partitioned() && partition.is_empty() {
-            let names: Vec<&str> = table.partition_columns.iter().map(|column| column.name.as_str()).collect();
-            return Err(Failure::semantic(format!("need to specify partition columns because {name} is partitioned by {}", names.join(", "))));
+            let names: Vec<&str> = table
+                .partition_columns
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect();
+            return Err(Failure::semantic(format!(
+                "need to specify partition columns because {name} is partitioned by {}",
+                names.join(", ")
+            )));
         }
         let (mut fixed, mut dynamic) = (Vec::new(), Vec::new());
         for column in &table.partition_columns {
-            let found = partition.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value);
+            let found = partition
+                .iter()
+                .find(|(name, _)| *name == column.name)
+                .map(|(_, value)| value);
             match found {
                 Some(SpecValue::Static(value)) => {
                     if let Some((earlier, _)) = dynamic.first() {
@@ -52,17 +69,31 @@ impl TableTarget {
                             column.name
                         )));
                     }
-                    fixed.push(partition_value(value.as_deref(), &column.name, &column.kind)?);
+                    fixed.push(partition_value(
+                        value.as_deref(),
+                        &column.name,
+                        &column.kind,
+                    )?);
                 }
-                Some(SpecValue::Dynamic) => dynamic.push((column.name.clone(), column.kind.clone())),
+                Some(SpecValue::Dynamic) => {
+                    dynamic.push((column.name.clone(), column.kind.clone()))
+                }
                 None => {
-                    return Err(Failure::semantic(format!("the partition column {} of {name} is not in the PARTITION clause", column.name)));
+                    return Err(Failure::semantic(format!(
+                        "the partition column {} of {name} is not in the PARTITION clause",
+                        column.name
+                    )));
                 }
             }
         }
         check_dynamic(&fixed, &dynamic, variables)?;
         let places = places(&table, columns)?;
-        Ok(Self { table, fixed, dynamic, places })
+        Ok(Self {
+            table,
+            fixed,
+            dynamic,
+            places,
+        })
     }
 
     /// Columns that the query must have.
@@ -78,22 +109,44 @@ fn places(table: &Table, columns: &[String]) -> Result<Vec<Option<usize>>, Failu
     }
     for (index, column) in columns.iter().enumerate() {
         if columns[..index].contains(column) {
-            return Err(Failure::semantic(format!("the column {column} is given twice")));
+            return Err(Failure::semantic(format!(
+                "the column {column} is given twice"
+            )));
         }
         if !table.columns.iter().any(|known| known.name == *column) {
-            return Err(Failure::semantic(format!("{column} is no column of {}", table.full_name())));
+            return Err(Failure::semantic(format!(
+                "{column} is no column of {}",
+                table.full_name()
+            )));
         }
     }
-    Ok(table.columns.iter().map(|column| columns.iter().position(|name| *name == column.name)).collect())
+    Ok(table
+        .columns
+        .iter()
+        .map(|column| columns.iter().position(|name| *name == column.name))
+        .collect())
 }
 
-fn check_dynamic(fixed: &[Option<String>], dynamic: &[(String, HiveType)], variables: &Variables) -> Result<(), Failure> {
+fn check_dynamic(
+    fixed: &[Option<String>],
+    dynamic: &[(String, HiveType)],
+    variables: &Variables,
+) -> Result<(), Failure> {
     if dynamic.is_empty() {
         return Ok(());
     }
-    let setting = |name: &str, default: &str| variables.hiveconf.get(name).map_or(default, String::as_str).trim().to_lowercase();
+    let setting = |name: &str, default: &str| {
+        variables
+            .hiveconf
+            .get(name)
+            .map_or(default, String::as_str)
+            .trim()
+            .to_lowercase()
+    };
     if setting("hive.exec.dynamic.partition", "true") != "true" {
-        return Err(Failure::semantic("dynamic partitions are switched off; set hive.exec.dynamic.partition=true"));
+        return Err(Failure::semantic(
+            "dynamic partitions are switched off; set hive.exec.dynamic.partition=true",
+        ));
     }
     if fixed.is_empty() && setting("hive.exec.dynamic.partition.mode", "strict") != "nonstrict" {
         return Err(Failure::semantic(
@@ -106,13 +159,21 @@ fn check_dynamic(fixed: &[Option<String>], dynamic: &[(String, HiveType)], varia
 
 /// A constant as the partition column's type prints it: `01` is `1` in an INT column. NULL and the empty text are the default
 /// partition.
-pub(crate) fn partition_value(value: Option<&str>, column: &str, kind: &HiveType) -> Result<Option<String>, Failure> {
+pub(crate) fn partition_value(
+    value: Option<&str>,
+    column: &str,
+    kind: &HiveType,
+) -> Result<Option<String>, Failure> {
     use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
-    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
     let constant: ArrayRef = std::sync::Arc::new(StringArray::from(vec![value]));
     let typed = cast::cast_array(&constant, kind)?;
     if typed.is_null(0) {
-        return Err(Failure::semantic(format!("'{value}' is no {kind}, the type of the partition column {column}")));
+        return Err(Failure::semantic(format!(
+            "'{value}' is no {kind}, the type of the partition column {column}"
+        )));
     }
     let text = cast::text(&typed)?;
     Ok(Some(text.as_string::<i32>().value(0).to_owned()))

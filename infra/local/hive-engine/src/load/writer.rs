@@ -22,33 +22,69 @@ pub(crate) enum OutputFormat {
 
 /// A file that is being written.
 pub(super) enum FileWriter {
-    Text { path: PathBuf, file: BufWriter<File>, format: RowFormat, bytes: u64 },
+    Text {
+        path: PathBuf,
+        file: BufWriter<File>,
+        format: RowFormat,
+        bytes: u64,
+    },
     Orc(Box<OrcWriter>),
 }
 
 impl FileWriter {
-    pub(super) fn create(path: &Path, columns: &[(String, HiveType)], format: &OutputFormat) -> Result<Self, Failure> {
+    pub(super) fn create(
+        path: &Path,
+        columns: &[(String, HiveType)],
+        format: &OutputFormat,
+    ) -> Result<Self, Failure> {
         match format {
             OutputFormat::Text(row) => {
                 let file = File::create(path).map_err(Failure::file("cannot create", path))?;
-                Ok(Self::Text { path: path.to_path_buf(), file: BufWriter::new(file), format: row.clone(), bytes: 0 })
+                Ok(Self::Text {
+                    path: path.to_path_buf(),
+                    file: BufWriter::new(file),
+                    format: row.clone(),
+                    bytes: 0,
+                })
             }
-            OutputFormat::Orc(compression) => {
-                Ok(Self::Orc(Box::new(OrcWriter::create(path, columns.to_vec(), *compression)?)))
-            }
+            OutputFormat::Orc(compression) => Ok(Self::Orc(Box::new(OrcWriter::create(
+                path,
+                columns.to_vec(),
+                *compression,
+            )?))),
         }
     }
 
     /// Appends rows, and lets go of what is held beyond `most_held` bytes.
-    pub(super) fn append(&mut self, columns: &[ArrayRef], rows: usize, most_held: usize) -> Result<(), Failure> {
+    pub(super) fn append(
+        &mut self,
+        columns: &[ArrayRef],
+        rows: usize,
+        most_held: usize,
+    ) -> Result<(), Failure> {
         match self {
-            Self::Text { path, file, format, bytes } => {
+            Self::Text {
+                path,
+                file,
+                format,
+                bytes,
+            } => {
                 let mut counted = Counted { inner: file, bytes };
-                write_rows(&mut counted, columns, rows, format, Failure::file("cannot write", path))
+                write_rows(
+                    &mut counted,
+                    columns,
+                    rows,
+                    format,
+                    Failure::file("cannot write", path),
+                )
             }
             Self::Orc(writer) => {
                 writer.append(columns, rows);
-                if writer.held_bytes() > most_held { writer.flush_stripe() } else { Ok(()) }
+                if writer.held_bytes() > most_held {
+                    writer.flush_stripe()
+                } else {
+                    Ok(())
+                }
             }
         }
     }
@@ -56,7 +92,12 @@ impl FileWriter {
     /// Ends the file; answers with its bytes.
     pub(super) fn finish(self) -> Result<u64, Failure> {
         match self {
-            Self::Text { path, mut file, bytes, .. } => {
+            Self::Text {
+                path,
+                mut file,
+                bytes,
+                ..
+            } => {
                 file.flush().map_err(Failure::file("cannot write", &path))?;
                 Ok(bytes)
             }

@@ -53,11 +53,6 @@ impl Bits {
         self.count += 1;
     }
 
-    /// How many bits are set.
-    pub(super) fn set(&self) -> usize {
-        self.set
-    }
-
     pub(super) fn all_set(&self) -> bool {
         self.set == self.count
     }

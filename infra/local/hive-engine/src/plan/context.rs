@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::common::DataFusionError;
-use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::SessionStateDefaults;
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::context::{SessionConfig, SessionContext};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::physical_plan::ExecutionPlan;
@@ -19,7 +19,9 @@ use sqlparser::ast::{Query, Statement};
 use super::operators::HiveOperators;
 use super::rewrite::rewrite;
 use crate::error::Failure;
-use crate::functions::{aggregate_functions, cast::ReplaceCasts, scalar_functions, window_functions};
+use crate::functions::{
+    aggregate_functions, cast::ReplaceCasts, scalar_functions, window_functions,
+};
 use crate::locations::Locations;
 use crate::metastore::store::Metastore;
 use crate::tables::provider::HiveTable;
@@ -59,15 +61,25 @@ impl PlannedQuery {
     }
 
     /// The plan to run, on one thread if there is little to read, and the context to run it in.
-    pub(crate) async fn physical(&self) -> Result<(Arc<dyn ExecutionPlan>, SessionContext), Failure> {
+    pub(crate) async fn physical(
+        &self,
+    ) -> Result<(Arc<dyn ExecutionPlan>, SessionContext), Failure> {
         let optimized = self.state.optimize(&self.plan).map_err(failure_of)?;
         let mut state = self.state.clone();
-        let small = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(failure_of)?;
+        let small = state
+            .query_planner()
+            .create_physical_plan(&optimized, &state)
+            .await
+            .map_err(failure_of)?;
         if self.parallelism == 1 || self.scanned_bytes.load(Ordering::Relaxed) < SMALL_INPUT {
             return Ok((small, SessionContext::new_with_state(state)));
         }
         state.config_mut().options_mut().execution.target_partitions = self.parallelism;
-        let large = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(failure_of)?;
+        let large = state
+            .query_planner()
+            .create_physical_plan(&optimized, &state)
+            .await
+            .map_err(failure_of)?;
         Ok((large, SessionContext::new_with_state(state)))
     }
 }
@@ -76,13 +88,28 @@ impl PlannedQuery {
 ///
 /// # Errors
 /// For tables, columns and functions that do not exist, types that do not fit, and what is not supported.
-pub(crate) async fn plan(context: &PlanContext<'_>, query: &Query) -> Result<PlannedQuery, Failure> {
-    let (scalars, aggregates, windows) = (scalar_functions(context.now), aggregate_functions(), window_functions());
+pub(crate) async fn plan(
+    context: &PlanContext<'_>,
+    query: &Query,
+) -> Result<PlannedQuery, Failure> {
+    let (scalars, aggregates, windows) = (
+        scalar_functions(context.now),
+        aggregate_functions(),
+        window_functions(),
+    );
     let names: BTreeSet<String> = scalars
         .iter()
         .map(|function| function.name().to_owned())
-        .chain(aggregates.iter().flat_map(|function| named(function.name(), function.aliases())))
-        .chain(windows.iter().flat_map(|function| named(function.name(), function.aliases())))
+        .chain(
+            aggregates
+                .iter()
+                .flat_map(|function| named(function.name(), function.aliases())),
+        )
+        .chain(
+            windows
+                .iter()
+                .flat_map(|function| named(function.name(), function.aliases())),
+        )
         .collect();
     let mut query = query.clone();
     let needs = rewrite(&mut query, context.metastore, context.database, &names)?;
@@ -92,13 +119,23 @@ pub(crate) async fn plan(context: &PlanContext<'_>, query: &Query) -> Result<Pla
     let mut reads = Vec::new();
     for ((database, name), table) in needs.tables {
         if catalog.schema(&database).is_none() {
-            catalog.register_schema(&database, Arc::new(MemorySchemaProvider::new())).map_err(failure_of)?;
+            catalog
+                .register_schema(&database, Arc::new(MemorySchemaProvider::new()))
+                .map_err(failure_of)?;
         }
         reads.push(table.full_name());
         let locations = Arc::clone(context.locations);
-        let provider = HiveTable::new(table, &virtual_columns, locations, context.recursive, Arc::clone(&scanned_bytes));
+        let provider = HiveTable::new(
+            table,
+            &virtual_columns,
+            locations,
+            context.recursive,
+            Arc::clone(&scanned_bytes),
+        );
         if let Some(schema) = catalog.schema(&database) {
-            schema.register_table(name, Arc::new(provider)).map_err(failure_of)?;
+            schema
+                .register_table(name, Arc::new(provider))
+                .map_err(failure_of)?;
         }
     }
     let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(HiveOperators::new(&scalars))];
@@ -112,14 +149,27 @@ pub(crate) async fn plan(context: &PlanContext<'_>, query: &Query) -> Result<Pla
         .with_window_functions(windows)
         .with_analyzer_rule(Arc::new(ReplaceCasts::new()))
         .build();
-    state.catalog_list().register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+    state
+        .catalog_list()
+        .register_catalog(CATALOG.to_owned(), Arc::new(catalog));
     let statement = EngineStatement::Statement(Box::new(Statement::Query(Box::new(query))));
-    let plan = state.statement_to_plan(statement).await.map_err(failure_of)?;
-    Ok(PlannedQuery { state, plan, scanned_bytes, parallelism: context.parallelism, reads })
+    let plan = state
+        .statement_to_plan(statement)
+        .await
+        .map_err(failure_of)?;
+    Ok(PlannedQuery {
+        state,
+        plan,
+        scanned_bytes,
+        parallelism: context.parallelism,
+        reads,
+    })
 }
 
 fn named(name: &str, aliases: &[String]) -> Vec<String> {
-    std::iter::once(name.to_owned()).chain(aliases.iter().cloned()).collect()
+    std::iter::once(name.to_owned())
+        .chain(aliases.iter().cloned())
+        .collect()
 }
 
 fn config(database: &str) -> SessionConfig {
@@ -142,12 +192,16 @@ pub(crate) fn failure_of(error: DataFusionError) -> Failure {
             Ok(failure) => *failure,
             Err(other) => Failure::Query(other.to_string()),
         },
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => failure_of(*inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            failure_of(*inner)
+        }
         DataFusionError::ArrowError(arrow, _) => match *arrow {
-            datafusion::arrow::error::ArrowError::ExternalError(source) => match source.downcast::<DataFusionError>() {
-                Ok(inner) => failure_of(*inner),
-                Err(other) => Failure::Query(other.to_string()),
-            },
+            datafusion::arrow::error::ArrowError::ExternalError(source) => {
+                match source.downcast::<DataFusionError>() {
+                    Ok(inner) => failure_of(*inner),
+                    Err(other) => Failure::Query(other.to_string()),
+                }
+            }
             other => Failure::Query(other.to_string()),
         },
         DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
@@ -162,7 +216,12 @@ pub(crate) fn failure_of(error: DataFusionError) -> Failure {
 fn sentence(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     let text = text.split("\n\n").next().unwrap_or_default();
-    ["Error during planning: ", "Schema error: ", "This feature is not implemented: ", "Execution error: "]
-        .iter()
-        .fold(text.to_owned(), |text, prefix| text.replace(prefix, ""))
+    [
+        "Error during planning: ",
+        "Schema error: ",
+        "This feature is not implemented: ",
+        "Execution error: ",
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, prefix| text.replace(prefix, ""))
 }

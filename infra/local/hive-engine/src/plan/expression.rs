@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    CaseWhen, CastKind, CeilFloorKind, DateTimeField, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, TrimWhereField, UnaryOperator, Value,
+    CaseWhen, CastKind, CeilFloorKind, DateTimeField, DuplicateTreatment, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    TrimWhereField, UnaryOperator, Value,
 };
 
 use crate::error::Failure;
+use crate::functions::condition::NUMBER;
 use crate::functions::{cast, engine_name};
 use crate::types::HiveType;
 use crate::value;
@@ -16,7 +18,13 @@ use crate::value;
 /// Rewrites one expression, whose parts are rewritten already.
 pub(super) fn rewrite(expression: &mut Expr, functions: &BTreeSet<String>) -> Result<(), Failure> {
     let replacement = match expression {
-        Expr::Cast { kind, expr, data_type, format, .. } => {
+        Expr::Cast {
+            kind,
+            expr,
+            data_type,
+            format,
+            ..
+        } => {
             if *kind != CastKind::Cast || format.is_some() {
                 return Err(Failure::unsupported(format!("{expression}")));
             }
@@ -36,17 +44,43 @@ pub(super) fn rewrite(expression: &mut Expr, functions: &BTreeSet<String>) -> Re
             }
             Some(cast_to(string(text), &target.to_string()))
         }
-        Expr::RLike { negated, expr, pattern, .. } => {
+        Expr::RLike {
+            negated,
+            expr,
+            pattern,
+            ..
+        } => {
             let matches = call("rlike", vec![take(expr), take(pattern)]);
-            Some(if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(matches) } } else { matches })
+            Some(if *negated {
+                Expr::UnaryOp {
+                    op: UnaryOperator::Not,
+                    expr: Box::new(matches),
+                }
+            } else {
+                matches
+            })
         }
-        Expr::Substring { expr, substring_from, substring_for, .. } => {
-            let mut arguments = vec![take(expr)];
-            arguments.push(substring_from.as_mut().map_or_else(|| number("1"), take));
+        Expr::Substring {
+            expr,
+            substring_from,
+            substring_for,
+            ..
+        } => {
+            let Some(from) = substring_from else {
+                return Err(Failure::semantic(
+                    "the function substr takes 2 to 3 arguments, not 1",
+                ));
+            };
+            let mut arguments = vec![take(expr), take(from)];
             arguments.extend(substring_for.as_mut().map(take));
             Some(call("substr", arguments))
         }
-        Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+        Expr::Trim {
+            trim_where,
+            trim_what,
+            expr,
+            trim_characters,
+        } => {
             if trim_what.is_some() || trim_characters.is_some() {
                 return Err(Failure::unsupported("TRIM of given characters"));
             }
@@ -74,6 +108,13 @@ pub(super) fn rewrite(expression: &mut Expr, functions: &BTreeSet<String>) -> Re
             };
             Some(call(name, vec![take(expr)]))
         }
+        Expr::UnaryOp {
+            op: op @ UnaryOperator::BangNot,
+            ..
+        } => {
+            *op = UnaryOperator::Not;
+            None
+        }
         Expr::Function(function) => rewrite_function(function, functions)?,
         _ => None,
     };
@@ -91,17 +132,20 @@ fn string(text: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.into()).into())
 }
 
-fn number(text: &str) -> Expr {
-    Expr::Value(Value::Number(text.to_owned(), false).into())
-}
-
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
+    let args = arguments
+        .into_iter()
+        .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
+        .collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: Vec::new(),
+        }),
         filter: None,
         null_treatment: None,
         over: None,
@@ -116,8 +160,15 @@ fn cast_to(expression: Expr, kind: &str) -> Expr {
 fn whole(name: &str, expr: &mut Box<Expr>, field: &CeilFloorKind) -> Result<Expr, Failure> {
     match field {
         CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => Ok(call(name, vec![take(expr)])),
-        _ => Err(Failure::unsupported(format!("{} to a field or scale", name.to_uppercase()))),
+        _ => Err(Failure::unsupported(format!(
+            "{} to a field or scale",
+            name.to_uppercase()
+        ))),
     }
+}
+
+fn present(value: Expr) -> Expr {
+    Expr::IsNotNull(Box::new(Expr::Nested(Box::new(value))))
 }
 
 fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
@@ -132,7 +183,9 @@ fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
 
 /// The arguments when all are plain expressions.
 fn plain_arguments(function: &Function) -> Option<Vec<Expr>> {
-    let FunctionArguments::List(list) = &function.args else { return Some(Vec::new()) };
+    let FunctionArguments::List(list) = &function.args else {
+        return Some(Vec::new());
+    };
     let plain = |argument: &FunctionArg| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression.clone()),
         _ => None,
@@ -140,13 +193,18 @@ fn plain_arguments(function: &Function) -> Option<Vec<Expr>> {
     list.args.iter().map(plain).collect()
 }
 
-fn rewrite_function(function: &mut Function, functions: &BTreeSet<String>) -> Result<Option<Expr>, Failure> {
+fn rewrite_function(
+    function: &mut Function,
+    functions: &BTreeSet<String>,
+) -> Result<Option<Expr>, Failure> {
     let written = function.name.to_string().replace('`', "").to_lowercase();
     let arguments = plain_arguments(function);
     let wrong = |count: &str| Failure::semantic(format!("the function {written} takes {count}"));
     match written.as_str() {
         "if" => {
-            let Some([condition, yes, no]) = arguments.and_then(|all| <[Expr; 3]>::try_from(all).ok()) else {
+            let Some([condition, yes, no]) =
+                arguments.and_then(|all| <[Expr; 3]>::try_from(all).ok())
+            else {
                 return Err(wrong("three arguments"));
             };
             return Ok(Some(case(condition, yes, Some(no))));
@@ -156,18 +214,90 @@ fn rewrite_function(function: &mut Function, functions: &BTreeSet<String>) -> Re
                 return Err(wrong("one argument"));
             };
             let value = Box::new(Expr::Nested(Box::new(value)));
-            return Ok(Some(if written == "isnull" { Expr::IsNull(value) } else { Expr::IsNotNull(value) }));
+            return Ok(Some(if written == "isnull" {
+                Expr::IsNull(value)
+            } else {
+                Expr::IsNotNull(value)
+            }));
+        }
+        // As CASE they are evaluated lazily, and their values find a common type by Hive's rules.
+        "coalesce" | "nvl" | "ifnull" => {
+            let mut values = arguments
+                .filter(|all| !all.is_empty() && (written == "coalesce" || all.len() == 2));
+            let mut values = values
+                .take()
+                .ok_or_else(|| wrong("two arguments (coalesce: one or more)"))?;
+            let last = values.pop();
+            let conditions: Vec<CaseWhen> = values
+                .into_iter()
+                .map(|value| CaseWhen {
+                    condition: present(value.clone()),
+                    result: value,
+                })
+                .collect();
+            if conditions.is_empty() {
+                return Ok(last.map(|value| Expr::Nested(Box::new(value))));
+            }
+            return Ok(Some(Expr::Case {
+                case_token: AttachedToken::empty(),
+                end_token: AttachedToken::empty(),
+                operand: None,
+                conditions,
+                else_result: last.map(Box::new),
+            }));
+        }
+        "nvl2" => {
+            let Some([value, yes, no]) = arguments.and_then(|all| <[Expr; 3]>::try_from(all).ok())
+            else {
+                return Err(wrong("three arguments"));
+            };
+            return Ok(Some(case(present(value), yes, Some(no))));
+        }
+        "nullif" => {
+            let Some([left, right]) = arguments.and_then(|all| <[Expr; 2]>::try_from(all).ok())
+            else {
+                return Err(wrong("two arguments"));
+            };
+            let same = Expr::BinaryOp {
+                left: Box::new(Expr::Nested(Box::new(left.clone()))),
+                op: sqlparser::ast::BinaryOperator::Eq,
+                right: Box::new(Expr::Nested(Box::new(right))),
+            };
+            return Ok(Some(case(
+                same,
+                Expr::Value(Value::Null.into()),
+                Some(left),
+            )));
+        }
+        "sum" | "avg" | "std" | "stddev" | "stddev_pop" | "stddev_samp" | "variance"
+        | "var_pop" | "var_samp" => {
+            if let (FunctionArguments::List(list), Some(arguments)) =
+                (&mut function.args, arguments)
+            {
+                let number = |argument| {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(call(NUMBER, vec![argument])))
+                };
+                list.args = arguments.into_iter().map(number).collect();
+            }
         }
         "map" => {
-            let arguments = arguments.filter(|all| all.len().is_multiple_of(2)).ok_or_else(|| wrong("keys and values"))?;
-            let (keys, values): (Vec<_>, Vec<_>) = arguments.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).unzip();
-            return Ok(Some(call("map", vec![call("make_array", keys), call("make_array", values)])));
+            let arguments = arguments
+                .filter(|all| all.len().is_multiple_of(2))
+                .ok_or_else(|| wrong("keys and values"))?;
+            let (keys, values): (Vec<_>, Vec<_>) = arguments
+                .chunks(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .unzip();
+            return Ok(Some(call(
+                "map",
+                vec![call("make_array", keys), call("make_array", values)],
+            )));
         }
         "collect_list" | "collect_set" => {
             let Some([value]) = arguments.and_then(|all| <[Expr; 1]>::try_from(all).ok()) else {
                 return Err(wrong("one argument"));
             };
-            let present = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(value))));
+            let present = present(value);
             function.filter = Some(Box::new(match function.filter.take() {
                 None => present,
                 Some(filter) => Expr::BinaryOp {
@@ -176,7 +306,9 @@ fn rewrite_function(function: &mut Function, functions: &BTreeSet<String>) -> Re
                     right: Box::new(present),
                 },
             }));
-            if let (FunctionArguments::List(list), "collect_set") = (&mut function.args, written.as_str()) {
+            if let (FunctionArguments::List(list), "collect_set") =
+                (&mut function.args, written.as_str())
+            {
                 list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
             }
         }
@@ -198,16 +330,21 @@ fn rewrite_function(function: &mut Function, functions: &BTreeSet<String>) -> Re
 
 /// `COUNT(DISTINCT a, b)` counts the pairs in which nothing is NULL.
 fn count_distinct(function: &mut Function, arguments: Option<Vec<Expr>>) {
-    let (FunctionArguments::List(list), Some(arguments)) = (&mut function.args, arguments) else { return };
+    let (FunctionArguments::List(list), Some(arguments)) = (&mut function.args, arguments) else {
+        return;
+    };
     if list.duplicate_treatment != Some(DuplicateTreatment::Distinct) || arguments.len() < 2 {
         return;
     }
-    let present = arguments.iter().map(|argument| Expr::IsNotNull(Box::new(Expr::Nested(Box::new(argument.clone())))));
-    let all = present.reduce(|left, right| Expr::BinaryOp {
-        left: Box::new(left),
-        op: sqlparser::ast::BinaryOperator::And,
-        right: Box::new(right),
-    });
+    let all = arguments
+        .iter()
+        .cloned()
+        .map(present)
+        .reduce(|left, right| Expr::BinaryOp {
+            left: Box::new(left),
+            op: sqlparser::ast::BinaryOperator::And,
+            right: Box::new(right),
+        });
     if let Some(all) = all {
         let pair = case(all, call("struct", arguments), None);
         list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(pair))];

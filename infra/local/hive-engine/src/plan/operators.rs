@@ -6,13 +6,15 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::functions_nested::extract::array_element_udf;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
+};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, ScalarUDF, lit};
 use sqlparser::ast::BinaryOperator;
 
+use crate::error::Failure;
 use crate::functions::cast::NAME as CAST;
 use crate::functions::udf::external;
-use crate::error::Failure;
 
 /// Plans binary operators.
 #[derive(Debug)]
@@ -23,13 +25,22 @@ pub(super) struct HiveOperators {
 impl HiveOperators {
     /// `functions` are those that a query may call, and those that operators become.
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        Self { functions: functions.to_vec() }
+        Self {
+            functions: functions.to_vec(),
+        }
     }
 
     fn call(&self, name: &str, arguments: Vec<Expr>) -> Result<Expr> {
-        let function = self.functions.iter().find(|function| function.name() == name);
-        let function = function.ok_or_else(|| external(Failure::unsupported(format!("the function {name}"))))?;
-        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), arguments)))
+        let function = self
+            .functions
+            .iter()
+            .find(|function| function.name() == name);
+        let function = function
+            .ok_or_else(|| external(Failure::unsupported(format!("the function {name}"))))?;
+        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(
+            Arc::clone(function),
+            arguments,
+        )))
     }
 
     fn cast(&self, expression: Expr, kind: &str) -> Result<Expr> {
@@ -38,7 +49,10 @@ impl HiveOperators {
 }
 
 fn is_text(kind: &DataType) -> bool {
-    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    matches!(
+        kind,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 /// Small whole constants are INT in Hive, BIGINT in DataFusion.
@@ -52,8 +66,30 @@ fn as_int(expression: Expr) -> Expr {
     }
 }
 
+/// A whole constant beside a decimal is a decimal of just its digits, so that the result is no wider than it need be.
+fn as_decimal(expression: Expr, other: &DataType) -> Expr {
+    match (expression, other) {
+        (Expr::Literal(ScalarValue::Int64(Some(value)), metadata), DataType::Decimal128(_, _)) => {
+            let digits = value
+                .unsigned_abs()
+                .checked_ilog10()
+                .map_or(1, |power| power + 1);
+            let precision = u8::try_from(digits).unwrap_or(19);
+            Expr::Literal(
+                ScalarValue::Decimal128(Some(i128::from(value)), precision, 0),
+                metadata,
+            )
+        }
+        (expression, _) => expression,
+    }
+}
+
 impl ExprPlanner for HiveOperators {
-    fn plan_binary_op(&self, expression: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(
+        &self,
+        expression: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
         let RawBinaryExpr { op, left, right } = expression;
         let (left_type, right_type) = (left.get_type(schema)?, right.get_type(schema)?);
         let function = match op {
@@ -62,8 +98,11 @@ impl ExprPlanner for HiveOperators {
             BinaryOperator::MyIntegerDivide => Some("hive_div"),
             _ => None,
         };
+        let (left, right) = (as_decimal(left, &right_type), as_decimal(right, &left_type));
         if let Some(function) = function {
-            return Ok(PlannerResult::Planned(self.call(function, vec![as_int(left), as_int(right)])?));
+            return Ok(PlannerResult::Planned(
+                self.call(function, vec![as_int(left), as_int(right)])?,
+            ));
         }
         let (texts, numbers) = (
             [is_text(&left_type), is_text(&right_type)],
@@ -95,23 +134,33 @@ impl ExprPlanner for HiveOperators {
                     (left, right)
                 }
             }
-            BinaryOperator::StringConcat => (self.cast(left, "string")?, self.cast(right, "string")?),
+            BinaryOperator::StringConcat => {
+                (self.cast(left, "string")?, self.cast(right, "string")?)
+            }
             _ => (left, right),
         };
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
 
     /// Arrays count from 0 in Hive.
-    fn plan_field_access(&self, access: RawFieldAccessExpr, schema: &DFSchema) -> Result<PlannerResult<RawFieldAccessExpr>> {
+    fn plan_field_access(
+        &self,
+        access: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
         match access.field_access {
-            GetFieldAccess::ListIndex { key } if matches!(access.expr.get_type(schema)?, DataType::List(_)) => {
+            GetFieldAccess::ListIndex { key }
+                if matches!(access.expr.get_type(schema)?, DataType::List(_)) =>
+            {
                 let place = *key + lit(1i64);
-                Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(
-                    array_element_udf(),
-                    vec![access.expr, place],
-                ))))
+                Ok(PlannerResult::Planned(Expr::ScalarFunction(
+                    ScalarFunction::new_udf(array_element_udf(), vec![access.expr, place]),
+                )))
             }
-            field_access => Ok(PlannerResult::Original(RawFieldAccessExpr { field_access, expr: access.expr })),
+            field_access => Ok(PlannerResult::Original(RawFieldAccessExpr {
+                field_access,
+                expr: access.expr,
+            })),
         }
     }
 }

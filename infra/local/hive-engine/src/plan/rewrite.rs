@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Ident, ObjectName, Query, Select, TableAlias, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, Select, TableAlias, TableFactor, VisitMut, VisitorMut,
+};
 
 use super::{expression, select};
 use crate::error::Failure;
@@ -49,10 +51,19 @@ fn rewrite_at(
     depth: usize,
 ) -> Result<(), Failure> {
     if depth > DEEPEST_VIEW {
-        return Err(Failure::semantic(format!("views refer to each other more than {DEEPEST_VIEW} deep")));
+        return Err(Failure::semantic(format!(
+            "views refer to each other more than {DEEPEST_VIEW} deep"
+        )));
     }
     find_virtual_columns(query, needs);
-    let mut rewriter = Rewriter { metastore, database, functions, needs, depth, common: Vec::new() };
+    let mut rewriter = Rewriter {
+        metastore,
+        database,
+        functions,
+        needs,
+        depth,
+        common: Vec::new(),
+    };
     match VisitMut::visit(query, &mut rewriter) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(failure) => Err(failure),
@@ -81,10 +92,19 @@ struct Rewriter<'a> {
 
 impl Rewriter<'_> {
     fn resolve(&mut self, factor: &mut TableFactor) -> Result<(), Failure> {
-        let TableFactor::Table { name, alias, args, sample, .. } = factor else {
+        let TableFactor::Table {
+            name,
+            alias,
+            args,
+            sample,
+            ..
+        } = factor
+        else {
             return match factor {
                 TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => Ok(()),
-                other => Err(Failure::unsupported(format!("the table expression {other}"))),
+                other => Err(Failure::unsupported(format!(
+                    "the table expression {other}"
+                ))),
             };
         };
         if args.is_some() {
@@ -93,7 +113,11 @@ impl Rewriter<'_> {
         if sample.is_some() {
             return Err(Failure::unsupported("TABLESAMPLE"));
         }
-        let parts: Vec<String> = name.0.iter().map(|part| part.to_string().replace('`', "").to_lowercase()).collect();
+        let parts: Vec<String> = name
+            .0
+            .iter()
+            .map(|part| part.to_string().replace('`', "").to_lowercase())
+            .collect();
         let (database, table) = match parts.as_slice() {
             [table] if self.common.iter().flatten().any(|known| known == table) => return Ok(()),
             [table] => (self.database.to_owned(), table.clone()),
@@ -108,26 +132,53 @@ impl Rewriter<'_> {
         if let Some(view) = &found.view {
             let tokens = tokenize(&view.text)?;
             let mut query = parse_query(&tokens, &view.text)?;
-            rewrite_at(&mut query, self.metastore, &view.database, self.functions, self.needs, self.depth + 1)
-                .map_err(|failure| Failure::semantic(format!("the view {}: {failure}", found.full_name())))?;
-            let name = alias.take().map_or_else(|| Ident::new(&found.name), |alias| alias.name);
-            let columns = found.columns.iter().map(|column| sqlparser::ast::TableAliasColumnDef {
-                name: Ident::with_quote('`', &column.name),
-                data_type: None,
-            });
+            rewrite_at(
+                &mut query,
+                self.metastore,
+                &view.database,
+                self.functions,
+                self.needs,
+                self.depth + 1,
+            )
+            .map_err(|failure| {
+                Failure::semantic(format!("the view {}: {failure}", found.full_name()))
+            })?;
+            let name = alias
+                .take()
+                .map_or_else(|| Ident::new(&found.name), |alias| alias.name);
+            let columns = found
+                .columns
+                .iter()
+                .map(|column| sqlparser::ast::TableAliasColumnDef {
+                    name: Ident::with_quote('`', &column.name),
+                    data_type: None,
+                });
             *factor = TableFactor::Derived {
                 lateral: false,
                 subquery: Box::new(query),
-                alias: Some(TableAlias { explicit: true, name, columns: columns.collect(), at: None }),
+                alias: Some(TableAlias {
+                    explicit: true,
+                    name,
+                    columns: columns.collect(),
+                    at: None,
+                }),
                 sample: None,
             };
             return Ok(());
         }
         if alias.is_none() {
             // `db.t` is called `t` in the rest of the query.
-            *alias = Some(TableAlias { explicit: true, name: Ident::with_quote('`', &found.name), columns: Vec::new(), at: None });
+            *alias = Some(TableAlias {
+                explicit: true,
+                name: Ident::with_quote('`', &found.name),
+                columns: Vec::new(),
+                at: None,
+            });
         }
-        *name = ObjectName::from(vec![Ident::with_quote('`', &key.0), Ident::with_quote('`', &key.1)]);
+        *name = ObjectName::from(vec![
+            Ident::with_quote('`', &key.0),
+            Ident::with_quote('`', &key.1),
+        ]);
         self.needs.tables.insert(key, found);
         Ok(())
     }
@@ -144,7 +195,11 @@ impl VisitorMut for Rewriter<'_> {
     type Break = Failure;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Failure> {
-        let names = query.with.iter().flat_map(|with| &with.cte_tables).map(|table| table.alias.name.value.to_lowercase());
+        let names = query
+            .with
+            .iter()
+            .flat_map(|with| &with.cte_tables)
+            .map(|table| table.alias.name.value.to_lowercase());
         self.common.push(names.collect());
         flow(select::rewrite_query(query))
     }

@@ -1,8 +1,9 @@
 //! Rewrites of a whole SELECT: names of unnamed columns, LATERAL VIEW, SORT / CLUSTER / DISTRIBUTE BY, `*` beside virtual columns.
 
 use sqlparser::ast::{
-    ExceptSelectItem, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LateralView, OrderBy, OrderByExpr,
-    OrderByKind, OrderByOptions, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
+    ExceptSelectItem, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
+    GroupByWithModifier, Ident, LateralView, OrderBy, OrderByExpr, OrderByKind, OrderByOptions,
+    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
     TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
@@ -20,14 +21,30 @@ pub(super) fn rewrite_query(query: &mut Query) -> Result<(), Failure> {
     // A result in one order is one of the orders that SORT BY and CLUSTER BY allow.
     if let SetExpr::Select(select) = query.body.as_mut() {
         let mut order: Vec<OrderByExpr> = std::mem::take(&mut select.sort_by);
-        let ascending = |expr: Expr| OrderByExpr { expr, options: OrderByOptions { asc: None, nulls_first: None }, with_fill: None };
-        order.extend(std::mem::take(&mut select.cluster_by).into_iter().map(ascending));
+        let ascending = |expr: Expr| OrderByExpr {
+            expr,
+            options: OrderByOptions {
+                asc: None,
+                nulls_first: None,
+            },
+            with_fill: None,
+        };
+        order.extend(
+            std::mem::take(&mut select.cluster_by)
+                .into_iter()
+                .map(ascending),
+        );
         select.distribute_by.clear();
         if !order.is_empty() {
             if query.order_by.is_some() {
-                return Err(Failure::semantic("ORDER BY cannot stand together with SORT BY or CLUSTER BY"));
+                return Err(Failure::semantic(
+                    "ORDER BY cannot stand together with SORT BY or CLUSTER BY",
+                ));
             }
-            query.order_by = Some(OrderBy { kind: OrderByKind::Expressions(order), interpolate: None });
+            query.order_by = Some(OrderBy {
+                kind: OrderByKind::Expressions(order),
+                interpolate: None,
+            });
         }
     }
     Ok(())
@@ -35,22 +52,37 @@ pub(super) fn rewrite_query(query: &mut Query) -> Result<(), Failure> {
 
 /// One SELECT. `mentioned` are the virtual columns that the statement names.
 pub(super) fn rewrite_select(select: &mut Select, mentioned: &[&str]) -> Result<(), Failure> {
-    if select.top.is_some() || select.qualify.is_some() || select.prewhere.is_some() || select.into.is_some() {
-        return Err(Failure::unsupported("TOP, QUALIFY, PREWHERE or INTO in a SELECT"));
+    if select.top.is_some()
+        || select.qualify.is_some()
+        || select.prewhere.is_some()
+        || select.into.is_some()
+    {
+        return Err(Failure::unsupported(
+            "TOP, QUALIFY, PREWHERE or INTO in a SELECT",
+        ));
     }
+    group_by(&mut select.group_by)?;
     for view in std::mem::take(&mut select.lateral_views) {
         lateral_view(select, view)?;
     }
     for (index, item) in select.projection.iter_mut().enumerate() {
         match item {
             SelectItem::UnnamedExpr(expression) if !is_column(expression) => {
-                *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias: Ident::new(format!("_c{index}")) };
+                *item = SelectItem::ExprWithAlias {
+                    expr: expression.clone(),
+                    alias: Ident::new(format!("_c{index}")),
+                };
             }
-            SelectItem::Wildcard(options) if !mentioned.is_empty() && reads_table(&select.from, None) => {
+            SelectItem::Wildcard(options)
+                if !mentioned.is_empty() && reads_table(&select.from, None) =>
+            {
                 except(options, mentioned);
             }
-            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
-                if !mentioned.is_empty() && reads_table(&select.from, Some(&name.to_string().replace('`', ""))) =>
+            SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(name),
+                options,
+            ) if !mentioned.is_empty()
+                && reads_table(&select.from, Some(&name.to_string().replace('`', ""))) =>
             {
                 except(options, mentioned);
             }
@@ -60,15 +92,49 @@ pub(super) fn rewrite_select(select: &mut Select, mentioned: &[&str]) -> Result<
     Ok(())
 }
 
+/// `GROUP BY a, b WITH ROLLUP` and its like, in the form that the planner knows.
+fn group_by(clause: &mut GroupByExpr) -> Result<(), Failure> {
+    let GroupByExpr::Expressions(expressions, modifiers) = clause else {
+        return Err(Failure::unsupported("GROUP BY ALL"));
+    };
+    let columns = |expressions: &[Expr]| {
+        expressions
+            .iter()
+            .map(|expression| vec![expression.clone()])
+            .collect()
+    };
+    let sets = match modifiers.as_slice() {
+        [] => return Ok(()),
+        [GroupByWithModifier::Rollup] => Expr::Rollup(columns(expressions)),
+        [GroupByWithModifier::Cube] => Expr::Cube(columns(expressions)),
+        [GroupByWithModifier::GroupingSets(sets)] => sets.clone(),
+        other => {
+            let names: Vec<String> = other.iter().map(ToString::to_string).collect();
+            return Err(Failure::unsupported(format!(
+                "GROUP BY … {}",
+                names.join(" ")
+            )));
+        }
+    };
+    *clause = GroupByExpr::Expressions(vec![sets], Vec::new());
+    Ok(())
+}
+
 /// A column keeps its own name.
 fn is_column(expression: &Expr) -> bool {
-    matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+    matches!(
+        expression,
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_)
+    )
 }
 
 fn except(options: &mut WildcardAdditionalOptions, columns: &[&str]) {
     let mut names = columns.iter().map(|name| Ident::new(*name));
     if let Some(first_element) = names.next() {
-        options.opt_except = Some(ExceptSelectItem { first_element, additional_elements: names.collect() });
+        options.opt_except = Some(ExceptSelectItem {
+            first_element,
+            additional_elements: names.collect(),
+        });
     }
 }
 
@@ -76,20 +142,27 @@ fn except(options: &mut WildcardAdditionalOptions, columns: &[&str]) {
 fn reads_table(from: &[TableWithJoins], wanted: Option<&str>) -> bool {
     let matches = |factor: &TableFactor| match factor {
         TableFactor::Table { name, alias, .. } => wanted.is_none_or(|wanted| {
-            let known = alias.as_ref().map_or_else(|| name.to_string(), |alias| alias.name.value.clone());
+            let known = alias
+                .as_ref()
+                .map_or_else(|| name.to_string(), |alias| alias.name.value.clone());
             let known = known.replace('`', "");
             known == wanted || known.rsplit('.').next() == Some(wanted)
         }),
         _ => false,
     };
-    from.iter().any(|item| matches(&item.relation) || item.joins.iter().any(|join| matches(&join.relation)))
+    from.iter().any(|item| {
+        matches(&item.relation) || item.joins.iter().any(|join| matches(&join.relation))
+    })
 }
 
 /// `FROM t LATERAL VIEW explode(items) v AS item` becomes `FROM (SELECT *, unnest(items) AS item FROM t) t`; what was called
 /// `v.item` is then called `item`.
 fn lateral_view(select: &mut Select, view: LateralView) -> Result<(), Failure> {
     let Expr::Function(function) = &view.lateral_view else {
-        return Err(Failure::unsupported(format!("LATERAL VIEW {}", view.lateral_view)));
+        return Err(Failure::unsupported(format!(
+            "LATERAL VIEW {}",
+            view.lateral_view
+        )));
     };
     let name = function.name.to_string().to_lowercase();
     if name != "explode" {
@@ -102,7 +175,9 @@ fn lateral_view(select: &mut Select, view: LateralView) -> Result<(), Failure> {
         return Err(Failure::semantic("explode takes one argument"));
     };
     let [column] = view.lateral_col_alias.as_slice() else {
-        return Err(Failure::unsupported("LATERAL VIEW explode with other than one column (a map)"));
+        return Err(Failure::unsupported(
+            "LATERAL VIEW explode with other than one column (a map)",
+        ));
     };
     let [source] = select.from.as_mut_slice() else {
         return Err(Failure::unsupported("LATERAL VIEW behind several tables"));
@@ -113,15 +188,21 @@ fn lateral_view(select: &mut Select, view: LateralView) -> Result<(), Failure> {
     let alias = match &source.relation {
         TableFactor::Table { name, alias, .. } => {
             let last = name.0.last().map(ToString::to_string).unwrap_or_default();
-            alias.as_ref().map_or_else(|| last.replace('`', ""), |alias| alias.name.value.clone())
+            alias
+                .as_ref()
+                .map_or_else(|| last.replace('`', ""), |alias| alias.name.value.clone())
         }
-        TableFactor::Derived { alias: Some(alias), .. } => alias.name.value.clone(),
+        TableFactor::Derived {
+            alias: Some(alias), ..
+        } => alias.name.value.clone(),
         other => return Err(Failure::unsupported(format!("LATERAL VIEW behind {other}"))),
     };
     let column = column.value.clone();
-    // OUTER keeps a row without items: unnesting NULL gives one row with NULL.
+    // OUTER keeps a row without items, with NULL for the item.
     let template = if view.outer {
-        format!("select *, unnest(case when size({items}) > 0 then {items} end) as `{column}` from x")
+        format!(
+            "select *, unnest(case when size({items}) > 0 then {items} else array(null) end) as `{column}` from x"
+        )
     } else {
         format!("select *, unnest({items}) as `{column}` from x where size({items}) > 0")
     };
@@ -132,10 +213,21 @@ fn lateral_view(select: &mut Select, view: LateralView) -> Result<(), Failure> {
     source.relation = TableFactor::Derived {
         lateral: false,
         subquery: Box::new(inner),
-        alias: Some(TableAlias { explicit: true, name: Ident::with_quote('`', alias), columns: Vec::new(), at: None }),
+        alias: Some(TableAlias {
+            explicit: true,
+            name: Ident::with_quote('`', alias),
+            columns: Vec::new(),
+            at: None,
+        }),
         sample: None,
     };
-    let _ = VisitMut::visit(select, &mut Unqualify { view: view.lateral_view_name.to_string().replace('`', ""), column });
+    let _ = VisitMut::visit(
+        select,
+        &mut Unqualify {
+            view: view.lateral_view_name.to_string().replace('`', ""),
+            column,
+        },
+    );
     Ok(())
 }
 

@@ -28,22 +28,41 @@ pub(crate) fn read(text: &str) -> Result<Option<Command>, Failure> {
     if text.starts_with('!') {
         return Err(Failure::unsupported("the shell command '!'"));
     }
-    let end = text.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(text.len());
+    let end = text
+        .find(|character: char| !character.is_alphanumeric() && character != '_')
+        .unwrap_or(text.len());
     let (word, rest) = (text[..end].to_ascii_lowercase(), text[end..].trim());
-    let second = rest.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+    let second = rest
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
     match word.as_str() {
         "set" => set(rest).map(Some),
         "reset" if rest.is_empty() => Ok(Some(Command::Reset)),
         "source" => {
             let file = rest.trim_matches(['\'', '"']);
-            if file.is_empty() { Err(Failure::syntax("SOURCE needs a file")) } else { Ok(Some(Command::Source(file.to_owned()))) }
+            if file.is_empty() {
+                Err(Failure::syntax("SOURCE needs a file"))
+            } else {
+                Ok(Some(Command::Source(file.to_owned())))
+            }
         }
         "quit" | "exit" if rest.is_empty() => Ok(Some(Command::Quit)),
         "dfs" => Err(Failure::unsupported("the command dfs")),
-        "add" | "delete" | "list" if ["JAR", "JARS", "FILE", "FILES", "ARCHIVE", "ARCHIVES"].contains(&second.as_str()) => {
-            Err(Failure::unsupported(format!("the command {} {second}", word.to_uppercase())))
+        "add" | "delete" | "list"
+            if ["JAR", "JARS", "FILE", "FILES", "ARCHIVE", "ARCHIVES"]
+                .contains(&second.as_str()) =>
+        {
+            Err(Failure::unsupported(format!(
+                "the command {} {second}",
+                word.to_uppercase()
+            )))
         }
-        "compile" | "reload" => Err(Failure::unsupported(format!("the command {}", word.to_uppercase()))),
+        "compile" | "reload" => Err(Failure::unsupported(format!(
+            "the command {}",
+            word.to_uppercase()
+        ))),
         _ => Ok(None),
     }
 }
@@ -57,7 +76,9 @@ fn set(rest: &str) -> Result<Command, Failure> {
     }
     match rest.split_once('=') {
         None => Ok(Command::Show(rest.to_owned())),
-        Some((key, _)) if key.trim().is_empty() => Err(Failure::syntax("SET needs a name before '='")),
+        Some((key, _)) if key.trim().is_empty() => {
+            Err(Failure::syntax("SET needs a name before '='"))
+        }
         Some((key, value)) => Ok(Command::Set(key.trim().to_owned(), value.trim().to_owned())),
     }
 }
@@ -84,7 +105,12 @@ mod tests {
 
     #[test]
     fn what_reaches_outside_is_refused_by_name() {
-        for (text, name) in [("!ls", "'!'"), ("dfs -ls /", "dfs"), ("ADD JAR s3://b/x.jar", "ADD JAR"), ("list files", "LIST FILES")] {
+        for (text, name) in [
+            ("!ls", "'!'"),
+            ("dfs -ls /", "dfs"),
+            ("ADD JAR s3://b/x.jar", "ADD JAR"),
+            ("list files", "LIST FILES"),
+        ] {
             assert!(read(text).unwrap_err().to_string().contains(name), "{text}");
         }
     }
@@ -92,7 +118,10 @@ mod tests {
     #[test]
     fn a_value_may_hold_anything() {
         let set = |key: &str, value: &str| Some(Command::Set(key.to_owned(), value.to_owned()));
-        assert_eq!(read("SET a = s3://b/k=1?x=y ").unwrap(), set("a", "s3://b/k=1?x=y"));
+        assert_eq!(
+            read("SET a = s3://b/k=1?x=y ").unwrap(),
+            set("a", "s3://b/k=1?x=y")
+        );
         assert_eq!(read("set hivevar:x=").unwrap(), set("hivevar:x", ""));
         assert_eq!(read("set a").unwrap(), Some(Command::Show("a".to_owned())));
         assert_eq!(read("select 1").unwrap(), None);

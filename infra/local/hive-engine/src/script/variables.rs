@@ -44,7 +44,11 @@ pub(crate) struct Substituted {
 impl Substituted {
     /// A text in which nothing was replaced.
     pub(crate) fn unchanged(raw: &str) -> Self {
-        Self { text: raw.to_owned(), origin: (0..raw.len()).collect(), unset: Vec::new() }
+        Self {
+            text: raw.to_owned(),
+            origin: (0..raw.len()).collect(),
+            unset: Vec::new(),
+        }
     }
 
     /// Offset in the raw text of an offset in the substituted text.
@@ -61,7 +65,11 @@ impl Substituted {
 /// # Errors
 /// When values refer to each other more than 40 deep.
 pub(crate) fn substitute(raw: &str, variables: &Variables) -> Result<Substituted, Failure> {
-    let Substituted { mut text, mut origin, .. } = Substituted::unchanged(raw);
+    let Substituted {
+        mut text,
+        mut origin,
+        ..
+    } = Substituted::unchanged(raw);
     let mut unset = Vec::new();
     for _ in 0..=DEPTH {
         let mut next = String::with_capacity(text.len());

@@ -166,13 +166,21 @@ fn parser_failure(message: &str, tokens: &[TokenWithSpan], text: &str) -> Failur
             offset: Some(offset_of(text, Location { line, column })),
         };
     }
-    // At the end of the statement sqlparser knows no place.
-    let end = tokens
-        .last()
-        .map_or(0, |token| offset_of(text, token.span.end));
+    // Sometimes it names the token that it found and not the place.
+    let found = message
+        .rsplit_once("found: ")
+        .map(|(_, found)| found.trim());
+    let token = tokens
+        .iter()
+        .rev()
+        .find(|token| found == Some(token.token.to_string().as_str()));
+    let at = token
+        .map(|token| token.span.start)
+        .or(tokens.last().map(|token| token.span.end));
+    let offset = at.map_or(0, |location| offset_of(text, location));
     Failure::Syntax {
         message: message.replace("found: EOF", "found: the end of the statement"),
-        offset: Some(end),
+        offset: Some(offset),
     }
 }
 

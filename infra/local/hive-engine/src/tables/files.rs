@@ -30,7 +30,12 @@ pub(crate) fn data_files(directory: &Path, recursive: bool) -> Result<Vec<DataFi
     Ok(found)
 }
 
-fn collect(directory: &Path, prefix: &str, recursive: bool, found: &mut Vec<DataFile>) -> Result<(), Failure> {
+fn collect(
+    directory: &Path,
+    prefix: &str,
+    recursive: bool,
+    found: &mut Vec<DataFile>,
+) -> Result<(), Failure> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -40,7 +45,10 @@ fn collect(directory: &Path, prefix: &str, recursive: bool, found: &mut Vec<Data
     for entry in entries {
         let entry = entry.map_err(Failure::file("cannot list", directory))?;
         let name = entry.file_name().into_string().map_err(|name| {
-            Failure::content(directory, format!("the file name {} is not UTF-8", name.to_string_lossy()))
+            Failure::content(
+                directory,
+                format!("the file name {} is not UTF-8", name.to_string_lossy()),
+            )
         })?;
         if !is_hidden(&name) {
             names.push(name);
@@ -61,7 +69,11 @@ fn collect(directory: &Path, prefix: &str, recursive: bool, found: &mut Vec<Data
             }
             found.extend(below);
         } else if metadata.len() > 0 {
-            found.push(DataFile { path, name, bytes: metadata.len() });
+            found.push(DataFile {
+                path,
+                name,
+                bytes: metadata.len(),
+            });
         }
     }
     Ok(())
@@ -77,8 +89,16 @@ mod tests {
         fs::create_dir(folder.path().join("more")).unwrap();
         assert!(data_files(folder.path(), false).unwrap().is_empty());
         fs::write(folder.path().join("more/a.csv"), "1").unwrap();
-        assert!(data_files(folder.path(), false).unwrap_err().to_string().contains("is a folder with data"));
-        assert_eq!(data_files(folder.path(), true).unwrap()[0].name, "more/a.csv");
+        assert!(
+            data_files(folder.path(), false)
+                .unwrap_err()
+                .to_string()
+                .contains("is a folder with data")
+        );
+        assert_eq!(
+            data_files(folder.path(), true).unwrap()[0].name,
+            "more/a.csv"
+        );
     }
 
     #[test]
@@ -90,8 +110,16 @@ mod tests {
         fs::write(folder.path().join("empty"), "").unwrap();
         fs::create_dir(folder.path().join(".hive-staging_1")).unwrap();
         fs::write(folder.path().join(".hive-staging_1/000000_0"), "x").unwrap();
-        let names: Vec<String> = data_files(folder.path(), false).unwrap().into_iter().map(|file| file.name).collect();
+        let names: Vec<String> = data_files(folder.path(), false)
+            .unwrap()
+            .into_iter()
+            .map(|file| file.name)
+            .collect();
         assert_eq!(names, ["a", "b"]);
-        assert!(data_files(&folder.path().join("missing"), false).unwrap().is_empty());
+        assert!(
+            data_files(&folder.path().join("missing"), false)
+                .unwrap()
+                .is_empty()
+        );
     }
 }

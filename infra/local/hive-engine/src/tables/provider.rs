@@ -53,27 +53,51 @@ impl HiveTable {
         for (position, column) in table.columns.iter().enumerate() {
             let kind = table.column_type(column);
             fields.push(Field::new(&column.name, kind.arrow(), true));
-            sources.push(Source::Column { position, name: column.name.clone(), kind });
+            sources.push(Source::Column {
+                position,
+                name: column.name.clone(),
+                kind,
+            });
         }
         for (position, column) in table.partition_columns.iter().enumerate() {
             fields.push(Field::new(&column.name, column.kind.arrow(), true));
-            sources.push(Source::Partition { position, kind: column.kind.clone() });
+            sources.push(Source::Partition {
+                position,
+                kind: column.kind.clone(),
+            });
         }
         for name in mentioned {
-            let (kind, source) =
-                if *name == FILE_NAME { (DataType::Utf8, Source::FileName) } else { (DataType::Int64, Source::Offset) };
+            let (kind, source) = if *name == FILE_NAME {
+                (DataType::Utf8, Source::FileName)
+            } else {
+                (DataType::Int64, Source::Offset)
+            };
             fields.push(Field::new(*name, kind, true));
             sources.push(source);
         }
-        Self { table, schema: Arc::new(Schema::new(fields)), sources, locations, recursive, scanned_bytes }
+        Self {
+            table,
+            schema: Arc::new(Schema::new(fields)),
+            sources,
+            locations,
+            recursive,
+            scanned_bytes,
+        }
     }
 
     fn is_partition_column(&self, name: &str) -> bool {
-        self.table.partition_columns.iter().any(|column| column.name == name)
+        self.table
+            .partition_columns
+            .iter()
+            .any(|column| column.name == name)
     }
 
     fn decides_partitions(&self, filter: &Expr) -> bool {
-        !filter.is_volatile() && filter.column_refs().iter().all(|column| self.is_partition_column(&column.name))
+        !filter.is_volatile()
+            && filter
+                .column_refs()
+                .iter()
+                .all(|column| self.is_partition_column(&column.name))
     }
 
     /// The files of the partitions that the filters leave.
@@ -83,13 +107,17 @@ impl HiveTable {
             let partitions: Vec<_> = table.partitions.values().collect();
             let keep = prune::keep(table, &partitions, filters, state)?;
             let kept = partitions.iter().zip(keep).filter(|(_, keep)| *keep);
-            kept.map(|(partition, _)| (partition.values.clone(), partition.location.as_str())).collect()
+            kept.map(|(partition, _)| (partition.values.clone(), partition.location.as_str()))
+                .collect()
         } else {
             vec![(Vec::new(), table.location.as_str())]
         };
         let mut parts = Vec::new();
         for (values, location) in chosen {
-            let directory = self.locations.local_path(location).map_err(|error| external(error.into()))?;
+            let directory = self
+                .locations
+                .local_path(location)
+                .map_err(|error| external(error.into()))?;
             let values = Arc::new(values);
             for file in data_files(&directory, self.recursive).map_err(external)? {
                 parts.push(FilePart {
@@ -121,11 +149,18 @@ impl TableProvider for HiveTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let columns: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let columns: Vec<usize> = projection
+            .cloned()
+            .unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema = Arc::new(self.schema.project(&columns)?);
-        let filters: Vec<Expr> = filters.iter().filter(|filter| self.decides_partitions(filter)).cloned().collect();
+        let filters: Vec<Expr> = filters
+            .iter()
+            .filter(|filter| self.decides_partitions(filter))
+            .cloned()
+            .collect();
         let parts = self.parts(state, &filters)?;
-        self.scanned_bytes.fetch_add(parts.iter().map(|part| part.bytes).sum(), Ordering::Relaxed);
+        self.scanned_bytes
+            .fetch_add(parts.iter().map(|part| part.bytes).sum(), Ordering::Relaxed);
         if parts.is_empty() {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
@@ -133,18 +168,43 @@ impl TableProvider for HiveTable {
             FileFormat::Textfile => Some(TextFormat::of(&self.table).map_err(external)?),
             FileFormat::Orc => None,
         };
-        let sources: Vec<Source> = columns.iter().map(|index| self.sources[*index].clone()).collect();
-        if text.is_none() && sources.iter().any(|source| matches!(source, Source::Offset)) {
-            return Err(external(Failure::unsupported("BLOCK__OFFSET__INSIDE__FILE on an ORC table")));
+        let sources: Vec<Source> = columns
+            .iter()
+            .map(|index| self.sources[*index].clone())
+            .collect();
+        if text.is_none()
+            && sources
+                .iter()
+                .any(|source| matches!(source, Source::Offset))
+        {
+            return Err(external(Failure::unsupported(
+                "BLOCK__OFFSET__INSIDE__FILE on an ORC table",
+            )));
         }
         let groups = balance(parts, state.config().target_partitions());
         let streams = groups.into_iter().map(|parts| -> Arc<dyn PartitionStream> {
-            Arc::new(Scan::new(Arc::clone(&schema), sources.clone(), text.clone(), parts, state.config().batch_size()))
+            Arc::new(Scan::new(
+                Arc::clone(&schema),
+                sources.clone(),
+                text.clone(),
+                parts,
+                state.config().batch_size(),
+            ))
         });
-        Ok(Arc::new(StreamingTableExec::try_new(Arc::clone(&schema), streams.collect(), None, [], false, limit)?))
+        Ok(Arc::new(StreamingTableExec::try_new(
+            Arc::clone(&schema),
+            streams.collect(),
+            None,
+            [],
+            false,
+            limit,
+        )?))
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters
             .iter()
             .map(|filter| {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringArray,
+};
 use datafusion::arrow::compute::and_kleene;
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::catalog::Session;
@@ -15,15 +17,32 @@ use crate::metastore::model::{Partition, Table};
 use crate::types::HiveType;
 
 /// One answer per partition: whether every filter is true for it.
-pub(super) fn keep(table: &Table, partitions: &[&Partition], filters: &[Expr], state: &dyn Session) -> Result<Vec<bool>> {
+pub(super) fn keep(
+    table: &Table,
+    partitions: &[&Partition],
+    filters: &[Expr],
+    state: &dyn Session,
+) -> Result<Vec<bool>> {
     if filters.is_empty() || partitions.is_empty() {
         return Ok(vec![true; partitions.len()]);
     }
-    let fields: Vec<Field> =
-        table.partition_columns.iter().map(|column| Field::new(&column.name, column.kind.arrow(), true)).collect();
-    let columns = table.partition_columns.iter().enumerate().map(|(index, column)| {
-        partition_column(partitions.iter().map(|partition| partition.values[index].as_deref()), &column.kind)
-    });
+    let fields: Vec<Field> = table
+        .partition_columns
+        .iter()
+        .map(|column| Field::new(&column.name, column.kind.arrow(), true))
+        .collect();
+    let columns = table
+        .partition_columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            partition_column(
+                partitions
+                    .iter()
+                    .map(|partition| partition.values[index].as_deref()),
+                &column.kind,
+            )
+        });
     let schema = Arc::new(Schema::new(fields));
     let options = RecordBatchOptions::new().with_row_count(Some(partitions.len()));
     let columns = columns.collect::<Result<Vec<_>>>()?;
@@ -32,9 +51,12 @@ pub(super) fn keep(table: &Table, partitions: &[&Partition], filters: &[Expr], s
     let df_schema = DFSchema::try_from(schema)?;
     let mut all = BooleanArray::from(vec![true; partitions.len()]);
     for filter in filters {
-        let filter = datafusion::logical_expr::utils::find_column_exprs(std::slice::from_ref(filter))
-            .into_iter()
-            .try_fold(filter.clone(), |filter, column| unqualified(filter, &column))?;
+        let filter =
+            datafusion::logical_expr::utils::find_column_exprs(std::slice::from_ref(filter))
+                .into_iter()
+                .try_fold(filter.clone(), |filter, column| {
+                    unqualified(filter, &column)
+                })?;
         let physical = state.create_physical_expr(filter, &df_schema)?;
         let answer = physical.evaluate(&batch)?.into_array(partitions.len())?;
         all = and_kleene(&all, answer.as_boolean())?;
@@ -44,18 +66,23 @@ pub(super) fn keep(table: &Table, partitions: &[&Partition], filters: &[Expr], s
 
 fn unqualified(filter: Expr, column: &Expr) -> Result<Expr> {
     use datafusion::common::tree_node::{Transformed, TreeNode};
-    let Expr::Column(wanted) = column else { return Ok(filter) };
+    let Expr::Column(wanted) = column else {
+        return Ok(filter);
+    };
     let replaced = filter.transform(|expression| match expression {
-        Expr::Column(found) if found == *wanted => {
-            Ok(Transformed::yes(Expr::Column(datafusion::common::Column::new_unqualified(found.name))))
-        }
+        Expr::Column(found) if found == *wanted => Ok(Transformed::yes(Expr::Column(
+            datafusion::common::Column::new_unqualified(found.name),
+        ))),
         other => Ok(Transformed::no(other)),
     })?;
     Ok(replaced.data)
 }
 
 /// Partition values, which are texts, in their column's type.
-pub(super) fn partition_column<'a>(values: impl Iterator<Item = Option<&'a str>>, kind: &HiveType) -> Result<ArrayRef> {
+pub(super) fn partition_column<'a>(
+    values: impl Iterator<Item = Option<&'a str>>,
+    kind: &HiveType,
+) -> Result<ArrayRef> {
     let texts: ArrayRef = Arc::new(values.collect::<StringArray>());
     cast_array(&texts, kind).map_err(external)
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use datafusion::arrow::array::{
+    ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
+};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -24,9 +26,16 @@ const BATCHES_AHEAD: usize = 2;
 #[derive(Debug, Clone)]
 pub(super) enum Source {
     /// The file.
-    Column { position: usize, name: String, kind: HiveType },
+    Column {
+        position: usize,
+        name: String,
+        kind: HiveType,
+    },
     /// The partition.
-    Partition { position: usize, kind: HiveType },
+    Partition {
+        position: usize,
+        kind: HiveType,
+    },
     FileName,
     Offset,
 }
@@ -59,7 +68,13 @@ impl Scan {
         parts: Vec<FilePart>,
         batch_rows: usize,
     ) -> Self {
-        Self { schema, sources, text, parts, batch_rows }
+        Self {
+            schema,
+            sources,
+            text,
+            parts,
+            batch_rows,
+        }
     }
 }
 
@@ -69,7 +84,8 @@ impl PartitionStream for Scan {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), BATCHES_AHEAD);
+        let mut builder =
+            RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), BATCHES_AHEAD);
         let sender = builder.tx();
         let scan = Self {
             schema: Arc::clone(&self.schema),
@@ -114,21 +130,36 @@ impl Scan {
     fn open(&self, part: &FilePart) -> Result<Reader> {
         if let Some(format) = &self.text {
             let wanted = self.sources.iter().filter_map(|source| match source {
-                Source::Column { position, kind, .. } => Some(Wanted::Field(*position, kind.clone())),
+                Source::Column { position, kind, .. } => {
+                    Some(Wanted::Field(*position, kind.clone()))
+                }
                 Source::FileName => Some(Wanted::FileName),
                 Source::Offset => Some(Wanted::Offset),
                 Source::Partition { .. } => None,
             });
-            let reader = TextReader::open(&part.path, part.address.clone(), format.clone(), wanted.collect());
+            let reader = TextReader::open(
+                &part.path,
+                part.address.clone(),
+                format.clone(),
+                wanted.collect(),
+            );
             return Ok(Reader::Text(Box::new(reader.map_err(external)?)));
         }
         let wanted = self.sources.iter().filter_map(|source| match source {
-            Source::Column { position, name, kind } => {
-                Some(OrcColumn { name: name.clone(), position: *position, kind: kind.clone() })
-            }
+            Source::Column {
+                position,
+                name,
+                kind,
+            } => Some(OrcColumn {
+                name: name.clone(),
+                position: *position,
+                kind: kind.clone(),
+            }),
             _ => None,
         });
-        Ok(Reader::Orc(OrcReader::open(&part.path, wanted.collect(), self.batch_rows).map_err(external)?))
+        Ok(Reader::Orc(
+            OrcReader::open(&part.path, wanted.collect(), self.batch_rows).map_err(external)?,
+        ))
     }
 
     /// Puts the file's columns and the partition's values into the order of the scan.
@@ -140,15 +171,19 @@ impl Scan {
                     let value = part.values.get(*position).and_then(Option::as_deref);
                     partition_column(std::iter::repeat_n(value, rows), kind)
                 }
-                Source::FileName if self.text.is_none() => {
-                    Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&part.address, rows))))
-                }
-                _ => Ok(from_file
-                    .next()
-                    .unwrap_or_else(|| new_null_array(&datafusion::arrow::datatypes::DataType::Null, rows))),
+                Source::FileName if self.text.is_none() => Ok(Arc::new(
+                    StringArray::from_iter_values(std::iter::repeat_n(&part.address, rows)),
+                )),
+                _ => Ok(from_file.next().unwrap_or_else(|| {
+                    new_null_array(&datafusion::arrow::datatypes::DataType::Null, rows)
+                })),
             }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect::<Result<_>>()?, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns.collect::<Result<_>>()?,
+            &options,
+        )?)
     }
 }

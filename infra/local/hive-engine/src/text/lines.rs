@@ -16,6 +16,8 @@ pub(crate) struct Lines<R> {
     is_at_end: bool,
     /// A CR ended the last line: a LF that follows belongs to it.
     skip_line_feed: bool,
+    /// The mark was skipped and counts to the first line, as in Hadoop: that line's offset is 0.
+    is_behind_mark: bool,
 }
 
 impl<R: Read> Lines<R> {
@@ -29,13 +31,14 @@ impl<R: Read> Lines<R> {
             offset: 0,
             is_at_end: false,
             skip_line_feed: false,
+            is_behind_mark: false,
         };
         while lines.end < 3 && !lines.is_at_end {
             lines.fill()?;
         }
         if lines.buffer[..lines.end].starts_with(b"\xef\xbb\xbf") {
             lines.start = 3;
-            lines.offset = 3;
+            lines.is_behind_mark = true;
         }
         Ok(lines)
     }
@@ -74,6 +77,9 @@ impl<R: Read> Lines<R> {
 
     fn taken(&mut self, from: usize, length: usize, end: usize) -> (u64, &[u8]) {
         let offset = self.offset;
+        if std::mem::take(&mut self.is_behind_mark) {
+            self.offset += 3;
+        }
         self.start = from + length + end;
         self.offset += u64::try_from(length + end).unwrap_or(u64::MAX);
         (offset, &self.buffer[from..from + length])
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_byte_order_mark_is_no_part_of_the_first_line() {
-        expect(b"\xef\xbb\xbfid\n1\n", &[(3, "id"), (6, "1")]);
+        expect(b"\xef\xbb\xbfid\n1\n", &[(0, "id"), (6, "1")]);
     }
 
     #[test]
