@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_services::{Observer, Occurrence};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use virtual_time::{Clock, Work};
 
 use crate::root::Root;
@@ -17,8 +17,6 @@ pub struct Journal {
     root: Arc<Root>,
     clock: Clock,
     state: Mutex<State>,
-    /// Counts ends and starts, for those who wait.
-    changes: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -27,6 +25,7 @@ struct State {
     ended: BTreeSet<String>,
     /// Who waits for which execution; each gets custody, so that time does not jump on before it has acted.
     waiters: BTreeMap<String, Vec<oneshot::Sender<Work>>>,
+    quiet_waiters: Vec<oneshot::Sender<Work>>,
     time_complaint: bool,
 }
 
@@ -37,7 +36,6 @@ impl Journal {
             root,
             clock,
             state: Mutex::default(),
-            changes: watch::Sender::new(0),
         }
     }
 
@@ -65,10 +63,22 @@ impl Journal {
         self.state.lock().running.is_empty()
     }
 
-    /// Waits until some execution starts or ends.
-    pub async fn changed(&self) {
-        let mut changes = self.changes.subscribe();
-        let _ = changes.changed().await;
+    /// Waits until no execution runs.
+    pub async fn quiet(&self) -> Work {
+        let quiet = {
+            let mut state = self.state.lock();
+            if state.running.is_empty() {
+                return self.clock.work();
+            }
+            let (sender, quiet) = oneshot::channel();
+            state.quiet_waiters.push(sender);
+            quiet
+        };
+        match quiet.await {
+            Ok(work) => work,
+            // The sender is kept until the last execution ends.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     fn record(&self, occurrence: &Occurrence) {
@@ -82,15 +92,17 @@ impl Journal {
             Occurrence::ExecutionEnded { execution_arn, .. } => {
                 state.running.remove(execution_arn);
                 state.ended.insert(execution_arn.clone());
-                for waiter in state.waiters.remove(execution_arn).unwrap_or_default() {
+                let mut waiters = state.waiters.remove(execution_arn).unwrap_or_default();
+                if state.running.is_empty() {
+                    waiters.append(&mut state.quiet_waiters);
+                }
+                for waiter in waiters {
                     // One that has stopped waiting gives its guard back.
                     let _ = waiter.send(self.clock.work());
                 }
             }
-            _ => return,
+            _ => {}
         }
-        drop(state);
-        self.changes.send_modify(|count| *count += 1);
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_services::deadline::reached;
 use aws_services::{
     IgnoreEverything, Interceptor, Observer, PassEverything, ServiceError, Services, ServicesConfig,
 };
@@ -352,11 +353,10 @@ impl Runtime {
     /// Waits until no execution runs, nor is about to be started by a rule.
     pub async fn settle(&self) {
         loop {
-            while !self.journal.is_quiet() {
-                self.journal.changed().await;
-            }
+            let work = self.journal.quiet().await;
             // Whoever is about to start something works, and so holds the clock before this second.
-            drop(self.clock.sleep(Duration::from_secs(1)).await);
+            let second = self.clock.after(Duration::from_secs(1));
+            drop(reached(&self.clock, second, work).await);
             if self.journal.is_quiet() {
                 return;
             }

@@ -83,7 +83,16 @@ impl InProcess {
     pub(crate) fn register(&self, function: &Function) {
         let access_key = format!("ASIA{}", self.entropy.identifier(16));
         let sdk = self.sdk_config(&access_key);
-        let environment: Environment = function.environment.iter().collect();
+        let own = function.environment.iter();
+        let environment: Environment = own
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain([
+                ("_HANDLER", function.handler.as_str()),
+                ("AWS_REGION", self.region.as_str()),
+                ("AWS_DEFAULT_REGION", self.region.as_str()),
+                ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
+            ])
+            .collect();
         let registered = Registered {
             handler: function.handler.clone(),
             clients: Clients::from_sdk_config(sdk, environment),
