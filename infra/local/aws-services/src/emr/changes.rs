@@ -12,6 +12,7 @@ use super::input::{
 use super::launch::{self, MOST_STEPS};
 use super::model::{Cluster, Reason, Role};
 use super::queries::{must_use, no_step};
+use super::requested_capacity;
 use crate::failure::ServiceError;
 
 /// Clusters that one request may terminate.
@@ -106,7 +107,8 @@ impl Emr {
     ) -> Result<Value, ServiceError> {
         let request: ModifyInstanceFleet = input::read("ModifyInstanceFleet", input)?;
         let wanted = request.instance_fleet;
-        let resize_minutes = launch::check_resize(wanted.resize_specifications.as_ref())?;
+        let resize_minutes =
+            requested_capacity::check_resize(wanted.resize_specifications.as_ref())?;
         self.change(&request.cluster_id, |cluster, now, world| {
             must_use(cluster, false, "ModifyInstanceFleet")?;
             let index = fleet(cluster, &wanted.instance_fleet_id)?;

@@ -1,7 +1,7 @@
 //! Clusters, instance fleets and steps: EMR's JSON 1.1 API (`ElasticMapReduce.*`). The gateway and Step Functions'
 //! integrations call [`Emr::call`].
 //!
-//! * [`launch`], [`changes`], [`queries`]: the actions. [`input`]: their requests. [`describe`]: their answers.
+//! * [`launch`] (with [`requested_capacity`]), [`changes`], [`queries`]: the actions. [`input`]: their requests. [`describe`]: their answers.
 //! * [`model`]: what a cluster is. [`lifecycle`], [`capacity`], [`steps`]: what becomes of it with time, as pure functions.
 //! * [`driver`]: what makes time pass for it. [`commands`]: what runs its steps. [`timings`]: how long things take.
 //! * [`faults`]: what can be made to go wrong. [`usage`]: what it cost. [`releases`]: what EMR has to offer.
@@ -18,6 +18,7 @@ mod lifecycle;
 mod model;
 mod queries;
 mod releases;
+mod requested_capacity;
 mod steps;
 mod timings;
 mod usage;
@@ -322,10 +323,8 @@ impl Emr {
             .iter()
             .any(|effect| matches!(effect, Effect::Tell(_)));
         self.carry_out(entry, effects);
-        if is_told {
-            if let Err(error) = self.documents.write(id, &entry.cluster) {
-                tracing::error!(cluster = id, %error, "cannot keep the state of a cluster");
-            }
+        if is_told && let Err(error) = self.documents.write(id, &entry.cluster) {
+            tracing::error!(cluster = id, %error, "cannot keep the state of a cluster");
         }
         if entry.cluster.state.has_ended() {
             entry.driver = None;

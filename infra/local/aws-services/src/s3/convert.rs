@@ -176,7 +176,24 @@ macro_rules! refuse_on_writes {
     };
 }
 
-pub(super) use {attributes_of, refuse, refuse_on_writes};
+/// What a request states about its body.
+macro_rules! expected_of {
+    ($input:expr) => {
+        $crate::s3::staging::Expected {
+            length: $input
+                .content_length
+                .and_then(|length| u64::try_from(length).ok()),
+            md5: $input.content_md5.clone(),
+            crc32: $input.checksum_crc32.clone(),
+            crc32c: $input.checksum_crc32c.clone(),
+            crc64nvme: $input.checksum_crc64nvme.clone(),
+            sha1: $input.checksum_sha1.clone(),
+            sha256: $input.checksum_sha256.clone(),
+        }
+    };
+}
+
+pub(super) use {attributes_of, expected_of, refuse, refuse_on_writes};
 
 /// Metadata as the protocol has it; `None` when there is none.
 pub(super) fn metadata(attributes: &Attributes) -> Option<dto::Metadata> {

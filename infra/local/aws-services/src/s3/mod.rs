@@ -5,7 +5,7 @@
 //! * [`condition`]: conditional reads, writes and deletes. [`error`]: what can go wrong, with S3's codes.
 //! * [`key`]: which file holds an object; [`store`]: finding, placing and removing those files under one lock;
 //!   [`index`]: entity tags, times and headers; [`staging`]: bodies on their way in.
-//! * [`wire`], [`convert`]: S3's protocol, on the `s3s` crate; [`request`]: what happens to a request before it gets there
+//! * [`wire`], [`wire_multipart`], [`convert`]: S3's protocol, on the `s3s` crate; [`request`]: what happens to a request before it gets there
 //!   (signatures, [`chunked`] bodies); [`operation`]: which operation a request asks for.
 //!
 //! Files that others write into a bucket's folder are objects at once: their entity tag is computed when somebody first
@@ -26,6 +26,7 @@ mod request;
 mod staging;
 mod store;
 mod wire;
+mod wire_multipart;
 
 #[cfg(test)]
 mod tests;

@@ -8,18 +8,17 @@ use s3s::{S3Request, S3Response, S3Result};
 
 use super::S3;
 use super::convert::{
-    self, Encoding, attributes_of, copy_range, etag, read_conditions, refuse, refuse_on_writes,
+    self, Encoding, attributes_of, etag, expected_of, read_conditions, refuse, refuse_on_writes,
     time, write_condition,
 };
 use super::error::S3Error;
 use super::list::ListRequest;
 use super::objects::{ObjectHead, PutOptions};
 use super::request::{self, Expectation};
-use super::staging::Expected;
 use crate::gateway::Body;
 
 /// S3's page.
-const PAGE: i32 = 1000;
+pub(super) const PAGE: i32 = 1000;
 
 /// Answers one request.
 pub(super) async fn answer(s3: &Arc<S3>, request: http::Request<Body>) -> http::Response<Body> {
@@ -47,11 +46,11 @@ pub(super) async fn answer(s3: &Arc<S3>, request: http::Request<Body>) -> http::
 
 struct Wire(Arc<S3>);
 
-fn done<T>(output: T) -> S3Result<S3Response<T>> {
+pub(super) fn done<T>(output: T) -> S3Result<S3Response<T>> {
     Ok(S3Response::new(output))
 }
 
-fn bytes(count: u64) -> i64 {
+pub(super) fn bytes(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
@@ -65,7 +64,7 @@ fn only_version(version: Option<&String>) -> Result<(), S3Error> {
     }
 }
 
-fn source_of(source: &CopySource) -> Result<(&str, &str), S3Error> {
+pub(super) fn source_of(source: &CopySource) -> Result<(&str, &str), S3Error> {
     match source {
         CopySource::Bucket {
             bucket,
@@ -106,7 +105,7 @@ fn common(prefixes: &[String], encoding: Encoding) -> Option<Vec<CommonPrefix>> 
     (!prefixes.is_empty()).then_some(prefixes)
 }
 
-fn page_size(max_keys: Option<i32>) -> Result<(i32, usize), S3Error> {
+pub(super) fn page_size(max_keys: Option<i32>) -> Result<(i32, usize), S3Error> {
     let asked = max_keys.unwrap_or(PAGE);
     match usize::try_from(asked) {
         Ok(limit) => Ok((asked, limit)),
@@ -114,22 +113,6 @@ fn page_size(max_keys: Option<i32>) -> Result<(i32, usize), S3Error> {
             message: "max-keys must be an integer between 0 and 2147483647".to_owned(),
         }),
     }
-}
-
-macro_rules! expected_of {
-    ($input:expr) => {
-        Expected {
-            length: $input
-                .content_length
-                .and_then(|length| u64::try_from(length).ok()),
-            md5: $input.content_md5.clone(),
-            crc32: $input.checksum_crc32.clone(),
-            crc32c: $input.checksum_crc32c.clone(),
-            crc64nvme: $input.checksum_crc64nvme.clone(),
-            sha1: $input.checksum_sha1.clone(),
-            sha256: $input.checksum_sha256.clone(),
-        }
-    };
 }
 
 /// Fills what GetObject and HeadObject have in common.
@@ -542,197 +525,49 @@ impl s3s::S3 for Wire {
         &self,
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        let input = req.input;
-        refuse_on_writes!(input);
-        let upload_id = self
-            .0
-            .begin_upload(&input.bucket, &input.key, attributes_of!(input))?;
-        done(CreateMultipartUploadOutput {
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            upload_id: Some(upload_id),
-            ..CreateMultipartUploadOutput::default()
-        })
+        self.0.wire_create_multipart_upload(req.input).await
     }
 
     async fn upload_part(
         &self,
         req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
-        let mut input = req.input;
-        self.0.check_upload(
-            &input.bucket,
-            &input.key,
-            &input.upload_id,
-            input.part_number,
-        )?;
-        let expected = expected_of!(input);
-        let body = input
-            .body
-            .take()
-            .unwrap_or_else(|| StreamingBlob::from(s3s::Body::empty()));
-        let staged = self.0.staging.stream(body, expected).await?;
-        let part = self.0.add_part(
-            &input.bucket,
-            &input.key,
-            &input.upload_id,
-            input.part_number,
-            &staged,
-        )?;
-        done(UploadPartOutput {
-            e_tag: Some(ETag::Strong(part.etag)),
-            ..UploadPartOutput::default()
-        })
+        self.0.wire_upload_part(req.input).await
     }
 
     async fn upload_part_copy(
         &self,
         req: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
-        let input = req.input;
-        self.0.check_upload(
-            &input.bucket,
-            &input.key,
-            &input.upload_id,
-            input.part_number,
-        )?;
-        let (bucket, key) = source_of(&input.copy_source)?;
-        let conditions = read_conditions(
-            input.copy_source_if_match.as_ref(),
-            input.copy_source_if_none_match.as_ref(),
-            input.copy_source_if_modified_since.as_ref(),
-            input.copy_source_if_unmodified_since.as_ref(),
-        )?;
-        let found = self.0.find(bucket, key)?;
-        conditions.check(bucket, key, &found.record)?;
-        let range = match &input.copy_source_range {
-            Some(range) => copy_range(range, found.record.size)?,
-            None => 0..found.record.size,
-        };
-        let staged = self.0.staging.files(&[(found.path, range)])?;
-        let part = self.0.add_part(
-            &input.bucket,
-            &input.key,
-            &input.upload_id,
-            input.part_number,
-            &staged,
-        )?;
-        done(UploadPartCopyOutput {
-            copy_part_result: Some(CopyPartResult {
-                e_tag: Some(ETag::Strong(part.etag)),
-                last_modified: Some(time(part.last_modified)),
-                ..CopyPartResult::default()
-            }),
-            ..UploadPartCopyOutput::default()
-        })
+        self.0.wire_upload_part_copy(req.input).await
     }
 
     async fn complete_multipart_upload(
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        let input = req.input;
-        let condition = write_condition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let parts = input
-            .multipart_upload
-            .and_then(|upload| upload.parts)
-            .unwrap_or_default();
-        let parts: Vec<(i32, Option<String>)> = parts
-            .into_iter()
-            .map(|part| {
-                (
-                    part.part_number.unwrap_or_default(),
-                    part.e_tag.map(ETag::into_value),
-                )
-            })
-            .collect();
-        let head = self.0.complete_upload(
-            &input.bucket,
-            &input.key,
-            &input.upload_id,
-            &parts,
-            &condition,
-        )?;
-        done(CompleteMultipartUploadOutput {
-            location: Some(format!("/{}/{}", input.bucket, input.key)),
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            e_tag: Some(etag(&head)),
-            ..CompleteMultipartUploadOutput::default()
-        })
+        self.0.wire_complete_multipart_upload(req.input).await
     }
 
     async fn abort_multipart_upload(
         &self,
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        let input = req.input;
-        self.0
-            .abort_upload(&input.bucket, &input.key, &input.upload_id)?;
-        done(AbortMultipartUploadOutput::default())
+        self.0.wire_abort_multipart_upload(req.input).await
     }
 
     async fn list_parts(
         &self,
         req: S3Request<ListPartsInput>,
     ) -> S3Result<S3Response<ListPartsOutput>> {
-        let input = req.input;
-        let upload = self.0.upload(&input.bucket, &input.key, &input.upload_id)?;
-        let after = input.part_number_marker.unwrap_or(0);
-        let (max_parts, limit) = page_size(input.max_parts)?;
-        let mut rest = upload.parts.range(after + 1..);
-        let parts: Vec<Part> = rest
-            .by_ref()
-            .take(limit)
-            .map(|(number, part)| Part {
-                part_number: Some(*number),
-                e_tag: Some(ETag::Strong(part.etag.clone())),
-                size: Some(bytes(part.size)),
-                last_modified: Some(time(part.last_modified)),
-                ..Part::default()
-            })
-            .collect();
-        let truncated = rest.next().is_some();
-        done(ListPartsOutput {
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            upload_id: Some(input.upload_id),
-            max_parts: Some(max_parts),
-            part_number_marker: Some(after),
-            next_part_number_marker: parts
-                .last()
-                .and_then(|part| part.part_number)
-                .filter(|_| truncated),
-            is_truncated: Some(truncated),
-            parts: Some(parts),
-            ..ListPartsOutput::default()
-        })
+        self.0.wire_list_parts(req.input).await
     }
 
     async fn list_multipart_uploads(
         &self,
         req: S3Request<ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
-        let input = req.input;
-        refuse!(input, delimiter => "delimiter", key_marker => "key-marker", upload_id_marker => "upload-id-marker");
-        let encoding = Encoding::asked(input.encoding_type.as_ref());
-        let prefix = input.prefix.clone().unwrap_or_default();
-        let uploads = self.0.uploads(&input.bucket, &prefix)?;
-        let uploads = uploads.into_iter().map(|(id, upload)| MultipartUpload {
-            key: Some(encoding.write(&upload.key)),
-            upload_id: Some(id),
-            initiated: Some(time(upload.initiated)),
-            ..MultipartUpload::default()
-        });
-        done(ListMultipartUploadsOutput {
-            bucket: Some(input.bucket),
-            prefix: input.prefix,
-            encoding_type: input.encoding_type,
-            is_truncated: Some(false),
-            max_uploads: Some(PAGE),
-            uploads: Some(uploads.collect()),
-            ..ListMultipartUploadsOutput::default()
-        })
+        self.0.wire_list_multipart_uploads(req.input).await
     }
 }
 
