@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::shared::clients::Clients;
-use crate::shared::cluster::{Cluster, ClusterError, Ownership, active};
+use crate::shared::cluster::{Cluster, ClusterError, Ownership, active, active_visible};
 use crate::shared::config_source::{ConfigError, load};
 use crate::shared::errors::{ErrorType, Typed};
 use crate::shared::identifiers::ExecutionArn;
@@ -70,18 +70,30 @@ impl Typed for Error {
 
 /// Lists and decides by tag.
 pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
-    let config = load(clients).await?;
-    let pipeline = clients.environment().get("Pipeline_Name").unwrap_or(&config.name);
+    let name = match load(clients).await {
+        Ok(config) => Some(config.name.clone()),
+        // Cleaning up must not depend on a configuration that may be the very reason for it: the owner's tag is enough.
+        Err(error) if request.owner_execution_arn.is_some() => {
+            tracing::warn!("looking at every active cluster: {error}");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let pipeline = clients.environment().get("Pipeline_Name").or(name.as_deref());
+    let ownership = |cluster: &Cluster| pipeline.map_or(Ownership::Own, |pipeline| cluster.ownership(pipeline));
     let counts = |cluster: &Cluster| {
         let owner = cluster.tag(tags::EXECUTION_ARN);
         match (&request.owner_execution_arn, &request.run.execution_arn) {
-            (Some(wanted), _) => cluster.ownership(pipeline) == Ownership::Own && owner == Some(wanted.as_str()),
+            (Some(wanted), _) => ownership(cluster) == Ownership::Own && owner == Some(wanted.as_str()),
             // An untagged cluster of our name may be ours: the guard would rather stop a run than start a second cluster.
-            (None, Some(own)) => cluster.ownership(pipeline) != Ownership::Foreign && owner != Some(own.as_str()),
-            (None, None) => cluster.ownership(pipeline) != Ownership::Foreign,
+            (None, Some(own)) => ownership(cluster) != Ownership::Foreign && owner != Some(own.as_str()),
+            (None, None) => ownership(cluster) != Ownership::Foreign,
         }
     };
-    let mut clusters = active(clients, |summary| summary.name() == Some(config.name.as_str())).await?;
+    let mut clusters = match &name {
+        Some(name) => active(clients, |summary| summary.name() == Some(name.as_str())).await?,
+        None => active_visible(clients).await?,
+    };
     clusters.retain(counts);
     let clusters: Vec<Found> = clusters.into_iter().map(found).collect();
     Ok(Response {
@@ -149,6 +161,17 @@ mod tests {
                 "BatchId": "B1", "ExecutionArn": EXECUTION,
             })
         );
+    }
+
+    #[tokio::test]
+    async fn an_owners_clusters_are_found_without_a_configuration_among_clusters_that_may_not_be_looked_at() {
+        let replay = Replay::new()
+            .config("[basic]\nemr_region = us-east-1\n")
+            .any("ListClusters", json!({"Clusters": [{"Id": "j-8", "Name": "else"}, {"Id": "j-1", "Name": "renamed"}]}))
+            .refuses("DescribeCluster", 400, "AccessDeniedException", "not authorized")
+            .any("DescribeCluster", cluster_json("j-1", "WAITING", &[OURS, ("execution-arn", EXECUTION)]));
+        let answer = check(replay, json!({"OwnerExecutionArn": EXECUTION})).await.unwrap();
+        assert_eq!((answer["Status"].as_str(), answer["ClusterId"].as_str()), (Some("RUNNING"), Some("j-1")));
     }
 
     #[tokio::test]

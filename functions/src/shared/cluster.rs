@@ -154,6 +154,19 @@ pub(crate) async fn active(
     clients: &Clients,
     wanted: impl Fn(&ClusterSummary) -> bool,
 ) -> Result<Vec<Cluster>, ClusterError> {
+    look_at(clients, wanted, false).await
+}
+
+/// Every active cluster that this function may look at: its role sees the pipeline's own only. The oldest first.
+pub(crate) async fn active_visible(clients: &Clients) -> Result<Vec<Cluster>, ClusterError> {
+    look_at(clients, |_| true, true).await
+}
+
+async fn look_at(
+    clients: &Clients,
+    wanted: impl Fn(&ClusterSummary) -> bool,
+    skip_denied: bool,
+) -> Result<Vec<Cluster>, ClusterError> {
     let mut pages = clients
         .emr()
         .list_clusters()
@@ -173,7 +186,10 @@ pub(crate) async fn active(
     }
     let mut clusters = Vec::new();
     for id in ids {
-        let cluster = describe(clients, &id).await?;
+        let cluster = match describe(clients, &id).await {
+            Err(error) if skip_denied && error.error_type() == ErrorType::AccessDenied => continue,
+            described => described?,
+        };
         // It may have ended between the list and the look.
         if matches!(
             cluster.phase(),
