@@ -211,7 +211,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Failure> {
         let mentioned: Vec<&str> = self.needs.virtual_columns.iter().copied().collect();
-        flow(select::rewrite_select(select, &mentioned))
+        flow(select::rewrite_select(select, &mentioned, &self.common))
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Failure> {

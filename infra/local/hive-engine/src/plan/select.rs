@@ -50,8 +50,12 @@ pub(super) fn rewrite_query(query: &mut Query) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One SELECT. `mentioned` are the virtual columns that the statement names.
-pub(super) fn rewrite_select(select: &mut Select, mentioned: &[&str]) -> Result<(), Failure> {
+/// One SELECT. `mentioned` are the virtual columns that the statement names, `common` the names of its common table expressions.
+pub(super) fn rewrite_select(
+    select: &mut Select,
+    mentioned: &[&str],
+    common: &[Vec<String>],
+) -> Result<(), Failure> {
     if select.top.is_some()
         || select.qualify.is_some()
         || select.prewhere.is_some()
@@ -74,7 +78,7 @@ pub(super) fn rewrite_select(select: &mut Select, mentioned: &[&str]) -> Result<
                 };
             }
             SelectItem::Wildcard(options)
-                if !mentioned.is_empty() && reads_table(&select.from, None) =>
+                if !mentioned.is_empty() && reads_table(&select.from, None, common) =>
             {
                 except(options, mentioned);
             }
@@ -82,7 +86,11 @@ pub(super) fn rewrite_select(select: &mut Select, mentioned: &[&str]) -> Result<
                 SelectItemQualifiedWildcardKind::ObjectName(name),
                 options,
             ) if !mentioned.is_empty()
-                && reads_table(&select.from, Some(&name.to_string().replace('`', ""))) =>
+                && reads_table(
+                    &select.from,
+                    Some(&name.to_string().replace('`', "")),
+                    common,
+                ) =>
             {
                 except(options, mentioned);
             }
@@ -138,9 +146,17 @@ fn except(options: &mut WildcardAdditionalOptions, columns: &[&str]) {
     }
 }
 
-/// Whether FROM holds a table, of this name or alias if one is given.
-fn reads_table(from: &[TableWithJoins], wanted: Option<&str>) -> bool {
+/// Whether FROM holds a table of the metastore, of this name or alias if one is given.
+fn reads_table(from: &[TableWithJoins], wanted: Option<&str>, common: &[Vec<String>]) -> bool {
     let matches = |factor: &TableFactor| match factor {
+        TableFactor::Table { name, .. }
+            if common
+                .iter()
+                .flatten()
+                .any(|known| *known == name.to_string().replace('`', "")) =>
+        {
+            false
+        }
         TableFactor::Table { name, alias, .. } => wanted.is_none_or(|wanted| {
             let known = alias
                 .as_ref()
