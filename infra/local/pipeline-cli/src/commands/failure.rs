@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::display::cluster::Cluster;
 use crate::display::execution::{Execution, StateFailure};
 use crate::display::report::FailureReport;
 use crate::display::view::View;
@@ -38,11 +39,35 @@ pub(crate) fn explain(
         report.error = table.error;
         report.cause = readable(&table.cause);
     }
-    if let Some((source, log)) = log(view, step_log) {
+    if let Some((source, log)) = log(view, &report.error, step_log) {
         report.log_of = Some(source);
         report.log_tail = tail(&log);
     }
     Some(report)
+}
+
+/// The same for a run that a signal has stopped: what counts is what was at work when it came.
+pub(crate) fn interrupted(failure: FailureReport, machine: &str, state: &str) -> FailureReport {
+    FailureReport {
+        state_machine: machine.to_owned(),
+        state: (!state.is_empty()).then(|| state.to_owned()),
+        table: None,
+        log_of: None,
+        log_tail: Vec::new(),
+        ..failure
+    }
+}
+
+/// What has become of a cluster, and whether it still costs money.
+pub(crate) fn cluster_line(cluster: &Cluster) -> String {
+    let (id, state) = (&cluster.id, cluster.state());
+    if cluster.is_alive() {
+        format!(
+            "cluster {id} is {state} and still paid for: end it with `aws emr terminate-clusters`"
+        )
+    } else {
+        format!("cluster {id} has ended and costs nothing more")
+    }
 }
 
 /// The phase that a rerun begins with, from the machine that failed.
@@ -72,13 +97,21 @@ fn failed_table(execution: &Execution) -> Option<StateFailure> {
     })
 }
 
-/// The log that tells most: of the first step that failed, else of the last function that did.
-fn log(view: &View, step_log: &dyn Fn(&str, &str) -> Option<String>) -> Option<(String, String)> {
+/// The log that tells most: of the first step that failed, else of the last function that failed with this error.
+fn log(
+    view: &View,
+    error: &str,
+    step_log: &dyn Fn(&str, &str) -> Option<String>,
+) -> Option<(String, String)> {
     if let Some((cluster, step)) = view.failed_step() {
         let log = step_log(&cluster.id, &step.id).unwrap_or_else(|| step.reason.clone());
         return Some((format!("step {}", step.short_name()), log));
     }
-    let failure = view.functions.failures.last()?;
+    let failed = &view.functions.failures;
+    let failure = failed
+        .iter()
+        .rev()
+        .find(|failure| failure.error.split(':').next() == Some(error))?;
     let log = if failure.log_tail.is_empty() {
         &failure.error
     } else {
@@ -88,16 +121,33 @@ fn log(view: &View, step_log: &dyn Fn(&str, &str) -> Option<String>) -> Option<(
 }
 
 fn tail(log: &str) -> Vec<String> {
-    let lines: Vec<&str> = log
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<String> = log.lines().filter_map(log_line).collect();
     let from = lines.len().saturating_sub(LOG_LINES);
-    lines[from..]
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
+    lines[from..].to_vec()
+}
+
+/// A line of a log as people read it: functions log JSON, and Lambda frames each invocation.
+fn log_line(line: &str) -> Option<String> {
+    let line = line.trim_end();
+    if line.is_empty() || line.starts_with("START RequestId:") || line.starts_with("END RequestId:")
+    {
+        return None;
+    }
+    let Ok(Value::Object(record)) = serde_json::from_str::<Value>(line) else {
+        return Some(line.replace('\t', "  "));
+    };
+    let level = record
+        .get("level")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let message = record
+        .get("fields")
+        .and_then(|fields| fields.get("message"))
+        .or(record.get("message"));
+    match message.and_then(Value::as_str) {
+        Some(message) => Some(format!("{level} {message}").trim_start().to_owned()),
+        None => Some(line.to_owned()),
+    }
 }
 
 /// Causes carry JSON, often inside a sentence and in one long line; people read `name: value` lines.
@@ -113,12 +163,25 @@ pub(crate) fn readable(cause: &str) -> String {
             if !sentence.is_empty() {
                 lines.push(sentence.to_owned());
             }
-            list(&document, 0, &mut lines);
+            match document["errorMessage"].as_str() {
+                Some(message) => lines.push(message.to_owned()),
+                None => list(&document, 0, &mut lines),
+            }
             lines.join("\n")
         }
         Err(_) => cause.to_owned(),
     }
 }
+
+/// Fields that tell a state machine what to do next, and a reader nothing.
+const FOR_MACHINES: [&str; 6] = [
+    "Status",
+    "AgeSeconds",
+    "PollAfterSeconds",
+    "CreatedAt",
+    "StartedAt",
+    "EndedAt",
+];
 
 fn list(value: &Value, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
@@ -136,6 +199,7 @@ fn list(value: &Value, depth: usize, lines: &mut Vec<String>) {
     match value {
         Value::Object(fields) => fields
             .iter()
+            .filter(|(name, _)| !FOR_MACHINES.contains(&name.as_str()))
             .for_each(|(name, value)| entry(name, value, lines)),
         Value::Array(items)
             if items
@@ -200,6 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn the_log_of_a_function_that_failed_with_another_error_is_not_shown() {
+        let mut view = failed("master", "Throttled", "");
+        let failure = |error: &str| crate::display::view::FunctionFailure {
+            at: Timestamp::UNIX_EPOCH,
+            function: "launch_emr".to_owned(),
+            error: error.to_owned(),
+            log_tail:
+                "START RequestId: 1\n{\"level\":\"ERROR\",\"fields\":{\"message\":\"slow down\"}}\n"
+                    .to_owned(),
+        };
+        view.functions
+            .failures
+            .push(failure("StateInfoMissing: none"));
+        assert_eq!(explain(&view, &|_, _| None).unwrap().log_of, None);
+        view.functions.failures.push(failure("Throttled: later"));
+        let report = explain(&view, &|_, _| None).unwrap();
+        assert_eq!(report.log_of.as_deref(), Some("function launch_emr"));
+        assert_eq!(report.log_tail, ["ERROR slow down"]);
+    }
+
+    #[test]
     fn the_phase_to_resume_with_follows_from_the_machine() {
         assert_eq!(resume_phase("fact-process"), "Facts");
         assert_eq!(resume_phase("add-emr-workers"), "Workers");
@@ -210,5 +295,12 @@ mod tests {
     fn causes_without_json_stay_as_they_are() {
         assert_eq!(readable("disk {full"), "disk {full");
         assert_eq!(readable("plain"), "plain");
+    }
+
+    #[test]
+    fn of_a_functions_error_document_only_the_message_is_read() {
+        let document =
+            r#"{"errorType":"ClusterGone","errorMessage":"the cluster is gone","stackTrace":[]}"#;
+        assert_eq!(readable(document), "the cluster is gone");
     }
 }

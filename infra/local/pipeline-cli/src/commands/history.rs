@@ -56,8 +56,7 @@ impl Record {
     /// Where it is written.
     pub(crate) fn path(&self, root: &Path) -> PathBuf {
         let time = self.began.strftime("%Y-%m-%dT%H-%M-%S%.3fZ");
-        root.join(FOLDER)
-            .join(format!("{time}-{}.json", self.batch_id))
+        root.join(FOLDER).join(format!("{time}.json"))
     }
 
     /// Writes it aside and renames it, so that nobody sees half of it.
@@ -90,6 +89,14 @@ pub(crate) fn read(root: &Path) -> io::Result<Vec<Record>> {
     }
     records.sort_by_key(|record| std::cmp::Reverse(record.began));
     Ok(records)
+}
+
+/// Whether some process is at work on the root: if none is, a run that is still called RUNNING was killed.
+pub(crate) fn is_at_work(root: &Path) -> bool {
+    match fs::File::open(root.join("runtime.lock")) {
+        Ok(lock) => matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)),
+        Err(_) => false,
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use embedded_runtime::{Project, Runtime};
 use jiff::Timestamp;
 
 use super::history::Record;
+use super::load::Ended;
 use super::{failure, landed, place, tables};
 use crate::arguments::RunArguments;
 use crate::display::execution::Standing;
@@ -23,6 +24,7 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) command: &'a RunArguments,
     pub(crate) project: &'a Project,
     pub(crate) batch_id: &'a str,
+    pub(crate) ended: &'a Ended,
     pub(crate) wall: Duration,
 }
 
@@ -51,10 +53,18 @@ pub(crate) async fn account(
     let step_log = |cluster: &str, step: &str| read_step_log(&bucket, cluster, step);
     let failure = match standing {
         Standing::Succeeded => None,
-        _ => failure::explain(view, &step_log).map(|failure| FailureReport {
-            data: whereabouts(&bucket, circumstances.batch_id),
-            resume: resume(circumstances, &failure.state_machine),
-            ..failure
+        _ => failure::explain(view, &step_log).map(|failure| {
+            let failure = match circumstances.ended {
+                Ended::ByItself => failure,
+                Ended::Stopped { machine, state } => failure::interrupted(failure, machine, state),
+            };
+            let mut data = whereabouts(&bucket, circumstances.batch_id);
+            data.extend(view.clusters.iter().map(failure::cluster_line));
+            FailureReport {
+                data,
+                resume: resume(circumstances, &failure.state_machine),
+                ..failure
+            }
         }),
     };
     Report {
@@ -98,8 +108,12 @@ pub(crate) fn note(record: &mut Record, report: &Report) {
             .map(|cluster| cluster.paid_seconds)
             .sum(),
     );
-    let loaded = report.tables.iter().filter_map(|table| table.loaded_rows);
-    record.rows = Some(loaded.sum());
+    let loaded: Vec<u64> = report
+        .tables
+        .iter()
+        .filter_map(|table| table.loaded_rows)
+        .collect();
+    record.rows = (!loaded.is_empty()).then(|| loaded.iter().sum());
     if let Some(failure) = &report.failure {
         let cause = failure.cause.lines().next().unwrap_or_default();
         record.error = Some(format!("{}: {cause}", failure.error));

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use embedded_runtime::{Functions, Project, Runtime, RuntimeOptions, bootstrap};
 
 use super::run::{clock_mode, project_complaint, runtime_complaint};
+use super::screen::print_line;
 use super::{Complaint, Exit, place, signals};
 use crate::arguments::{Arguments, ServeArguments};
 use crate::display::live::Stage;
@@ -20,8 +20,7 @@ pub(crate) async fn execute(
     let term = console::Term::stdout();
     let paint = Paint::for_term(&term);
     let live = (term.is_term() && paint.color).then(|| term.clone());
-    let stop = signals::watch_for_stop()
-        .map_err(|error| Complaint::failed(anyhow!("cannot listen for Ctrl-C: {error}"), ""))?;
+    let stop = signals::watch_for_stop()?;
     let mut options = match (command.empty, &command.root.root) {
         (true, Some(_)) => RuntimeOptions::new(place::root(&command.root, Path::new(""))),
         (empty, _) => {
@@ -37,9 +36,9 @@ pub(crate) async fn execute(
     options.clock = clock_mode(command.clock);
     options.port = command.port;
     let runtime = Runtime::start(options).await.map_err(runtime_complaint)?;
-    print!("{}", welcome(&runtime, paint));
+    print_line(&welcome(&runtime, paint));
     signals::stopped(stop).await;
-    println!("stopping");
+    print_line("stopping");
     runtime.shutdown().await;
     Ok(Exit::Done)
 }
@@ -57,7 +56,7 @@ async fn with_stack(
     let binary = bootstrap::build(folder, &progress).await;
     let binary = binary
         .map_err(|error| Complaint::failed(error, "correct what cargo says, then serve again"))?;
-    stage.done(&|line| println!("{line}"));
+    stage.done(&print_line);
     Ok(options.with_project(Arc::new(project), Functions::Processes(binary)))
 }
 
@@ -109,6 +108,5 @@ fn welcome(runtime: &Runtime, paint: Paint) -> String {
     ));
     lines.push(String::new());
     lines.push("Ctrl-C stops it.".to_owned());
-    lines.push(String::new());
     lines.join("\n")
 }

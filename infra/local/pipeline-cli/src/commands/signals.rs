@@ -1,15 +1,17 @@
 //! Ctrl-C and SIGTERM: the first one asks for a clean end, the second one ends the process at once.
 
+use anyhow::anyhow;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::Exit;
+use super::{Complaint, Exit};
 
 /// Becomes true at the first signal. The second one gives the terminal its cursor back and exits with 130.
-pub(crate) fn watch_for_stop() -> std::io::Result<watch::Receiver<bool>> {
+pub(crate) fn watch_for_stop() -> Result<watch::Receiver<bool>, Complaint> {
     let (sender, receiver) = watch::channel(false);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let refused = |error| Complaint::failed(anyhow!("cannot listen for Ctrl-C: {error}"), "");
+    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
     tokio::spawn(async move {
         loop {
             tokio::select! {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::history::{self, Record};
+use super::screen::print_line;
 use super::{Complaint, Exit, place};
 use crate::arguments::{Arguments, StatusArguments};
 use crate::display::figures;
@@ -17,7 +18,7 @@ pub(crate) async fn execute(
         Some(_) => place::root(&command.root, Path::new("")),
         None => place::root(&command.root, &place::project(arguments)?),
     };
-    let records = history::read(&root).map_err(|error| {
+    let mut records = history::read(&root).map_err(|error| {
         Complaint::failed(
             error,
             format!(
@@ -26,16 +27,23 @@ pub(crate) async fn execute(
             ),
         )
     })?;
+    if !history::is_at_work(&root) {
+        for record in records
+            .iter_mut()
+            .filter(|record| record.status == "RUNNING")
+        {
+            record.status = "KILLED".to_owned();
+        }
+    }
     let paint = Paint::for_term(&console::Term::stdout());
     for line in lines(&records, command.limit, paint) {
-        println!("{line}");
+        print_line(&line);
     }
     if records.is_empty() {
-        println!(
-            "No run has left anything in {}. `{}` makes the first one.",
-            place::shown(&root),
-            place::command("run")
-        );
+        let (place, run) = (place::shown(&root), place::command("run"));
+        print_line(&format!(
+            "No run has left anything in {place}. `{run}` makes the first one."
+        ));
     }
     Ok(Exit::Done)
 }

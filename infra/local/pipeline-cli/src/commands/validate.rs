@@ -1,5 +1,6 @@
 //! `pipeline validate`: prints what `crate::validate` finds.
 
+use super::screen::print_line;
 use super::{Complaint, Exit, place};
 use crate::arguments::{Arguments, ReportFormat, ValidateArguments};
 use crate::validate::problem;
@@ -12,8 +13,8 @@ pub(crate) fn execute(
     let project = place::project(arguments)?;
     let (problems, checked) = crate::validate::validate(&project);
     match command.format {
-        ReportFormat::Text => print!("{}", problem::as_text(&problems, &checked)),
-        ReportFormat::Json => println!("{:#}", problem::as_json(&problems, &checked)),
+        ReportFormat::Text => print_line(problem::as_text(&problems, &checked).trim_end()),
+        ReportFormat::Json => print_line(&format!("{:#}", problem::as_json(&problems, &checked))),
     }
     Ok(if problems.is_empty() {
         Exit::Done

@@ -56,16 +56,16 @@ pub struct Paid {
     pub total: SignedDuration,
     /// EMR brought the cluster up.
     pub starting: SignedDuration,
-    /// At least one step ran.
+    /// At least one step ran or was about to.
     pub working: SignedDuration,
-    /// The cluster was ready, and no step ran.
+    /// The cluster was ready, and neither steps nor new workers were on their way.
     pub idle: SignedDuration,
     /// EMR took the cluster down.
     pub ending: SignedDuration,
 }
 
 impl Paid {
-    /// The share of the paid time in which EMR did something (started, ran a step, ended); 1 for a cluster that cost nothing.
+    /// The share of the paid time in which EMR did something (started, ran a step, resized, ended); 1 for a cluster that cost nothing.
     pub fn busy_share(&self) -> f64 {
         share(self.total - self.idle, self.total)
     }
@@ -187,23 +187,26 @@ impl Cluster {
         let end = self.gone().unwrap_or(now);
         let ending = self.ending().unwrap_or(end);
         let ready = self.ready().unwrap_or(ending);
-        let working = covered(&self.work(end), ready, ending);
+        let mut busy = self.work(end);
+        let working = covered(&busy, ready, ending);
+        busy.extend(
+            self.resizes
+                .iter()
+                .map(|(from, to)| (*from, to.unwrap_or(end))),
+        );
         Paid {
             total: end.duration_since(launched),
             starting: ready.duration_since(launched),
             working,
-            idle: ending.duration_since(ready) - working,
+            idle: ending.duration_since(ready) - covered(&busy, ready, ending),
             ending: end.duration_since(ending),
         }
     }
 
-    /// The spans in which steps ran.
+    /// The spans in which the cluster had steps to run: from a step's submission, since EMR needs a while to begin one.
     pub fn work(&self, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        let ran = |step: &Step| {
-            step.started
-                .map(|started| (started, step.ended.unwrap_or(now)))
-        };
-        self.steps.iter().filter_map(ran).collect()
+        let span = |step: &Step| (step.submitted, step.ended.unwrap_or(now));
+        self.steps.iter().map(span).collect()
     }
 
     fn began(&self, is: impl Fn(&str) -> bool) -> Option<Timestamp> {
@@ -352,6 +355,19 @@ mod tests {
         assert_eq!(paid.idle.as_secs(), 10 + 20);
         assert_eq!(paid.ending.as_secs(), 60);
         assert!((paid.busy_share() - 530.0 / 560.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_step_that_waits_to_begin_and_workers_on_their_way_are_not_idle_time() {
+        let mut cluster = cluster();
+        cluster.step(at(310), "s-1", "s-1");
+        ran(&mut cluster, "s-1", 340, 400);
+        let fleet = |count| BTreeMap::from([("TASK".to_owned(), count)]);
+        cluster.resize(at(400), &fleet(0), &fleet(1));
+        cluster.resize(at(450), &fleet(1), &fleet(0));
+        cluster.change(at(460), "TERMINATING", "");
+        let paid = cluster.paid(at(460));
+        assert_eq!((paid.working.as_secs(), paid.idle.as_secs()), (90, 20));
     }
 
     #[test]

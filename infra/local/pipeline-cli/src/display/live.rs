@@ -49,6 +49,19 @@ impl Recorder {
         question(&self.view.lock())
     }
 
+    /// Forgets everything, and returns it: what a runtime does at its start is not part of the run.
+    pub fn start_afresh(&self) -> View {
+        let mut view = self.view.lock();
+        let stack = view.stack.clone();
+        std::mem::replace(
+            &mut view,
+            View {
+                stack,
+                ..View::default()
+            },
+        )
+    }
+
     /// Tells the user what the command itself is doing.
     pub fn notice(&self, at: jiff::Timestamp, text: &str) {
         self.view.lock().notice = Some(text.to_owned());

@@ -155,7 +155,8 @@ pub fn right(text: &str, width: usize) -> String {
     pad_str(text, width, Alignment::Right, None).into_owned()
 }
 
-/// Breaks text at spaces so that no line is longer than `width`; existing line ends stay, and so does indentation.
+/// Breaks text so that no line is longer than `width`: at spaces, and within words that are longer than a line. Existing
+/// line ends stay, and so does indentation.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -163,22 +164,47 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
             .chars()
             .take_while(|letter| *letter == ' ')
             .collect();
+        let room = width.saturating_sub(indent.len()).max(8);
         let mut line = String::new();
+        let mut used = 0;
         for word in paragraph.split_whitespace() {
-            let needed = measure_text_width(&line) + 1 + measure_text_width(word);
-            if !line.trim().is_empty() && needed > width {
-                lines.push(std::mem::take(&mut line));
+            let mut rest = word;
+            if used > 0 {
+                if used + 1 + measure_text_width(word) <= room {
+                    line.push(' ');
+                    used += 1;
+                } else {
+                    lines.push(format!("{indent}{}", std::mem::take(&mut line)));
+                    used = 0;
+                }
             }
-            if line.is_empty() {
-                line.push_str(&indent);
-            } else {
-                line.push(' ');
+            while used == 0 && measure_text_width(rest) > room {
+                let (start, end) = split_at_width(rest, room);
+                lines.push(format!("{indent}{start}"));
+                rest = end;
             }
-            line.push_str(word);
+            line.push_str(rest);
+            used += measure_text_width(rest);
         }
-        lines.push(line);
+        lines.push(if line.is_empty() {
+            String::new()
+        } else {
+            format!("{indent}{line}")
+        });
     }
     lines
+}
+
+/// The longest beginning of at most `width` columns (one character at least), and the rest.
+fn split_at_width(text: &str, width: usize) -> (&str, &str) {
+    let mut used = 0;
+    for (index, letter) in text.char_indices() {
+        used += measure_text_width(letter.encode_utf8(&mut [0; 4]));
+        if used > width && index > 0 {
+            return text.split_at(index);
+        }
+    }
+    (text, "")
 }
 
 /// The width to draw for: that of the terminal, 80 where there is none, never less than 20.
@@ -230,11 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn text_is_wrapped_at_spaces_and_keeps_its_paragraphs() {
+    fn text_is_wrapped_at_spaces_where_it_can_and_keeps_its_paragraphs() {
         assert_eq!(
             wrap("one two three\n\n  four five", 8),
             ["one two", "three", "", "  four", "  five"]
         );
-        assert_eq!(wrap("unbreakable-word", 4), ["unbreakable-word"]);
+        assert_eq!(
+            wrap("a unbreakable-word b", 11),
+            ["a", "unbreakable", "-word b"]
+        );
     }
 }

@@ -46,25 +46,35 @@ pub fn headline(report: &Report, paint: Paint) -> Vec<String> {
         figures::duration(seconds(report.pipeline_seconds)),
         report.wall_seconds
     );
-    let text = match (report.status.as_str(), report.result.as_deref()) {
-        ("SUCCEEDED", Some("NOTHING_TO_LOAD")) => paint.good(&format!(
-            "Batch {}: nothing has landed, so nothing was loaded or paid for.",
-            report.batch_id
-        )),
-        ("SUCCEEDED", Some("ALREADY_LOADED")) => paint.good(&format!(
-            "Batch {} was loaded before; nothing was changed. New files wait for the next batch.",
-            report.batch_id
-        )),
-        ("SUCCEEDED", Some("SKIPPED")) => paint.warn(&format!(
-            "Batch {} was not loaded: another run is at work. It had no effect.",
-            report.batch_id
-        )),
-        ("SUCCEEDED", _) => paint.good(&format!("Batch {} is loaded.", report.batch_id)),
-        ("ABORTED", _) => paint.warn(&format!("Batch {} was stopped.", report.batch_id)),
-        ("TIMED_OUT", _) => paint.bad(&format!("Batch {} timed out.", report.batch_id)),
-        _ => paint.bad(&format!("Batch {} failed.", report.batch_id)),
+    let batch = &report.batch_id;
+    type Colour = fn(Paint, &str) -> String;
+    let (colour, text): (Colour, String) = match (report.status.as_str(), report.result.as_deref())
+    {
+        ("SUCCEEDED", Some("NOTHING_TO_LOAD")) => (
+            Paint::good,
+            format!("Batch {batch}: nothing has landed, so nothing was loaded or paid for."),
+        ),
+        ("SUCCEEDED", Some("ALREADY_LOADED")) => (
+            Paint::good,
+            format!(
+                "Batch {batch} was loaded before; nothing was changed. New files wait for the next batch."
+            ),
+        ),
+        ("SUCCEEDED", Some("SKIPPED")) => (
+            Paint::warn,
+            format!("Batch {batch} was not loaded: another run is at work. It had no effect."),
+        ),
+        ("SUCCEEDED", _) => (Paint::good, format!("Batch {batch} is loaded.")),
+        ("ABORTED", _) => (Paint::warn, format!("Batch {batch} was stopped.")),
+        ("TIMED_OUT", _) => (Paint::bad, format!("Batch {batch} timed out.")),
+        _ => (Paint::bad, format!("Batch {batch} failed.")),
     };
-    vec![paint.fit(&text), paint.faint(&times)]
+    let mut lines: Vec<String> = wrap(&text, paint.width)
+        .iter()
+        .map(|line| colour(paint, line))
+        .collect();
+    lines.push(paint.faint(&times));
+    lines
 }
 
 fn seconds(seconds: f64) -> jiff::SignedDuration {
@@ -175,7 +185,12 @@ fn failed(failure: &FailureReport, paint: Paint) -> Vec<String> {
     if let Some(table) = &failure.table {
         place = format!("{place}, table {}", paint.strong(table));
     }
-    let mut lines = vec![format!("{} {place}", paint.bad("Failed in"))];
+    let verb = if failure.error == "Stopped" {
+        "Stopped in"
+    } else {
+        "Failed in"
+    };
+    let mut lines = vec![format!("{} {place}", paint.bad(verb))];
     lines.push(format!("  error  {}", paint.bad(&failure.error)));
     let mut cause = wrap(&failure.cause, paint.width.saturating_sub(9)).into_iter();
     if let Some(first) = cause.next() {
@@ -193,7 +208,7 @@ fn failed(failure: &FailureReport, paint: Paint) -> Vec<String> {
         );
     }
     if !failure.data.is_empty() {
-        lines.push("  the data:".to_owned());
+        lines.push("  as things are now:".to_owned());
         lines.extend(failure.data.iter().map(|line| format!("    {line}")));
     }
     lines.push("  to go on, once it is mended:".to_owned());
@@ -247,7 +262,7 @@ mod tests {
         assert_eq!(
             text,
             "Failed in fact_process, state `Load`, table transfer_transaction\n  error  StepFailed\n  cause  exit code 1\n  \
-             the end of the log of step fact.transfer_transaction load:\n    │ FAILED: ParseException\n  the data:\n    \
+             the end of the log of step fact.transfer_transaction load:\n    │ FAILED: ParseException\n  as things are now:\n    \
              staging/…  3 files\n  to go on, once it is mended:\n    pipeline run --batch-id B --start-from Facts"
         );
     }

@@ -139,7 +139,11 @@ impl View {
                 provisioning,
             } => {
                 let cluster = self.cluster(cluster_id, "");
+                let before = super::tree::workers(cluster);
                 cluster.resize(at, running, provisioning);
+                if before == super::tree::workers(cluster) {
+                    return Vec::new();
+                }
                 vec![happening(
                     at,
                     &format!("cluster {cluster_id}"),
@@ -192,7 +196,10 @@ impl View {
                 self.functions.slowest_cold_start =
                     self.functions.slowest_cold_start.max(*init_millis);
                 self.functions.most_memory = self.functions.most_memory.max(*max_memory_bytes);
-                self.function_failed(at, function_name, error.as_deref(), log_tail)
+                if let Some(error) = error {
+                    self.function_failed(at, function_name, error, log_tail);
+                }
+                Vec::new()
             }
             Occurrence::TargetNotified {
                 source,
@@ -300,8 +307,8 @@ impl View {
         };
         let execution = &mut self.executions[index];
         let labelled = |label: &Option<String>, state: &str| match label {
-            Some(label) => format!("{label}: {state}"),
-            None => state.to_owned(),
+            Some(label) if !label.starts_with('#') => format!("{label}: {state}"),
+            _ => state.to_owned(),
         };
         match execution.take(at, event) {
             Some(Noteworthy::Entered { kind, state, label })
@@ -314,18 +321,17 @@ impl View {
                     false,
                 )]
             }
+            // It may be tried again, or caught: only the end of the execution is bad news.
             Some(Noteworthy::Failed(failure)) => {
-                let what = format!(
-                    "{} failed: {}",
-                    labelled(&failure.label, &failure.state),
-                    failure.error
+                let state = labelled(&failure.label, &failure.state);
+                let what = format!("{state}: {}", failure.error);
+                let what = with_reason(
+                    &what,
+                    error_message(&failure.cause)
+                        .as_deref()
+                        .unwrap_or(&failure.cause),
                 );
-                vec![happening(
-                    at,
-                    &execution.machine,
-                    with_reason(&what, &failure.cause),
-                    true,
-                )]
+                vec![happening(at, &execution.machine, what, false)]
             }
             _ => Vec::new(),
         }
@@ -384,28 +390,14 @@ impl View {
         )]
     }
 
-    fn function_failed(
-        &mut self,
-        at: Timestamp,
-        function: &str,
-        error: Option<&str>,
-        log_tail: &str,
-    ) -> Vec<Happening> {
-        let Some(error) = error else {
-            return Vec::new();
-        };
+    /// Kept for the summary. The state that called the function has a line of its own in the log.
+    fn function_failed(&mut self, at: Timestamp, function: &str, error: &str, log_tail: &str) {
         self.functions.failures.push(FunctionFailure {
             at,
             function: self.short(function).to_owned(),
             error: error.to_owned(),
             log_tail: log_tail.to_owned(),
         });
-        vec![happening(
-            at,
-            &format!("function {}", self.short(function)),
-            error.to_owned(),
-            true,
-        )]
     }
 
     fn short<'a>(&self, name: &'a str) -> &'a str {
@@ -425,6 +417,12 @@ impl View {
         };
         &mut self.clusters[index]
     }
+}
+
+/// A failed function's cause is `{"errorType", "errorMessage", …}`.
+fn error_message(cause: &str) -> Option<String> {
+    let document: Value = serde_json::from_str(cause).ok()?;
+    document["errorMessage"].as_str().map(str::to_owned)
 }
 
 /// A load writes to more than its table: to checks, lists and counts. Only the rows of the table itself are worth showing.
