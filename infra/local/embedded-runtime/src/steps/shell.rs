@@ -143,9 +143,8 @@ fn split(script: &str) -> Option<Vec<(Joint, String)>> {
                 std::mem::take(&mut piece),
             )),
             (None, '&' | '|') => {
-                if letters.next_if_eq(&letter).is_none() {
-                    return None;
-                }
+                // Alone it is a pipe or a job in the background.
+                letters.next_if_eq(&letter)?;
                 let next = if letter == '&' {
                     Joint::IfSucceeded
                 } else {
