@@ -127,7 +127,7 @@ impl Documents {
 }
 
 /// A file name for any resource name: what a file system might refuse or confuse is written as `%XX`.
-fn file_name(name: &str) -> String {
+pub(crate) fn file_name(name: &str) -> String {
     let mut file = String::with_capacity(name.len());
     for (index, byte) in name.bytes().enumerate() {
         let plain = byte.is_ascii_alphanumeric()

@@ -88,7 +88,14 @@ pub(crate) async fn answer(
     match outcome {
         Ok(response) => Ok(dated(services, response)),
         Err(CallFailure::Answered(error)) => {
-            let response = respond(protocol.failure(&error, &request_id), &request_id);
+            let mut response = respond(protocol.failure(&error, &request_id), &request_id);
+            if scope.service == Service::S3 {
+                // The object's bytes may not have been read, and would be taken for the connection's next request.
+                let close = HeaderValue::from_static("close");
+                response
+                    .headers_mut()
+                    .insert(http::header::CONNECTION, close);
+            }
             Ok(dated(services, response))
         }
         Err(CallFailure::ConnectionLost) => Err(ConnectionLost),

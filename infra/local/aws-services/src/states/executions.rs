@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use states_language::{Arrival, Execution, Identity, Status};
 
-use super::run::{Run, error_and_cause, status_word};
+use super::run::{Run, error_and_cause, redrive, status_word};
 use super::{StepFunctions, names, pages, required, seconds};
 use crate::failure::ServiceError;
 
@@ -229,14 +229,10 @@ pub(super) fn described(run: &Run) -> Value {
         "inputDetails": {"included": true},
         "redriveCount": 0,
     });
-    match &snapshot.status {
-        Status::Running | Status::Succeeded { .. } => {
-            let word = status_word(&snapshot.status);
-            answer["redriveStatus"] = "NOT_REDRIVABLE".into();
-            answer["redriveStatusReason"] =
-                format!("Execution is {word} and cannot be redriven").into();
-        }
-        _ => answer["redriveStatus"] = "REDRIVABLE".into(),
+    let (redrivable, reason) = redrive(&snapshot.status);
+    answer["redriveStatus"] = redrivable.into();
+    if let Some(reason) = reason {
+        answer["redriveStatusReason"] = reason.into();
     }
     if let Some(ended) = snapshot.ended {
         answer["stopDate"] = seconds(ended);

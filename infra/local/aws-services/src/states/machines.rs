@@ -14,7 +14,7 @@ use crate::failure::ServiceError;
 const LARGEST_DEFINITION: usize = 1024 * 1024;
 
 /// A state machine of the account.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Machine {
     pub(super) arn: String,
     pub(super) name: String,
@@ -158,6 +158,9 @@ impl StepFunctions {
             role.clone_into(&mut machine.role_arn);
         }
         machine.settings.extend(settings(input));
+        if machine.revision.is_some() && machine == *existing {
+            return Ok(json!({"updateDate": seconds(now), "revisionId": machine.revision}));
+        }
         machine.updated = now;
         machine.revision = Some(self.context.entropy.uuid());
         self.machine_documents.write(&machine.name, &machine)?;
@@ -188,7 +191,6 @@ impl StepFunctions {
             "creationDate": seconds(machine.created),
             "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
             "tracingConfiguration": {"enabled": false},
-            "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
         });
         if let Some(members) = answer.as_object_mut() {
             members.extend(machine.settings.clone());

@@ -3,10 +3,11 @@
 //!
 //! * `machines`: state machines. `executions`: starting, stopping, describing. `history`: events, page by page.
 //! * `run`: one execution: effects are carried out, arrivals delivered. `tasks`: what a task's resource does.
-//! * `objects`: the S3 integration. `tokens`: `.waitForTaskToken`. `names`: ARNs and what a name may hold. `pages`: lists.
+//! * `objects`: the S3 integration. `tokens`: `.waitForTaskToken`. `journal`: running histories on disk. `names`: ARNs and what a name may hold. `pages`: lists.
 
 mod executions;
 mod history;
+mod journal;
 mod machines;
 mod names;
 mod objects;

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use states_language::{Arrival, Effect, Execution, Status, TaskId, TimerId};
+use serde_json::Value;
+use states_language::{Arrival, Effect, Execution, HistoryEvent, Status, TaskId, TimerId};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use virtual_time::Work;
 
+use super::journal::{self, Journal};
 use super::{Neighbours, StepFunctions, names};
 use crate::deadline;
 use crate::failure::StartError;
@@ -36,6 +38,8 @@ struct RunState {
     /// Executions that tasks wait for (`.sync`), by ARN.
     children: BTreeMap<TaskId, String>,
     waiters: Vec<oneshot::Sender<Work>>,
+    /// While it runs; nothing if the disk refused to go on.
+    journal: Option<Journal>,
 }
 
 /// As it outlives the process. Written when an execution begins and when it ends.
@@ -65,6 +69,32 @@ pub(super) fn status_word(status: &Status) -> &'static str {
         Status::TimedOut { .. } => "TIMED_OUT",
         Status::Aborted { .. } => "ABORTED",
     }
+}
+
+/// Whether an execution could be redriven at AWS, and why not.
+pub(super) fn redrive(status: &Status) -> (&'static str, Option<String>) {
+    match status {
+        Status::Running | Status::Succeeded { .. } => {
+            let reason = format!(
+                "Execution is {} and cannot be redriven",
+                status_word(status)
+            );
+            ("NOT_REDRIVABLE", Some(reason))
+        }
+        _ => ("REDRIVABLE", None),
+    }
+}
+
+/// The execution with the history that it had when its process died; its own if that says more.
+fn with_history(execution: Execution, events: Vec<HistoryEvent>) -> Execution {
+    if events.len() <= execution.history().len() {
+        return execution;
+    }
+    let patched = serde_json::to_value(&execution).and_then(|mut document| {
+        document["history"] = serde_json::to_value(&events)?;
+        serde_json::from_value(document)
+    });
+    patched.unwrap_or(execution)
 }
 
 /// Error and cause of an execution that did not succeed.
@@ -97,6 +127,7 @@ impl Run {
                 timers: BTreeMap::new(),
                 children: BTreeMap::new(),
                 waiters: Vec::new(),
+                journal: None,
             }),
         })
     }
@@ -167,7 +198,12 @@ impl Run {
 
 impl StepFunctions {
     /// Takes on what an earlier process left. Whatever was running there ends here, as it would if a person had stopped it.
-    pub(super) fn restore(&self, stored: Stored) -> Result<(), StartError> {
+    pub(super) fn restore(&self, mut stored: Stored) -> Result<(), StartError> {
+        let was_running = matches!(stored.execution.status(), Status::Running);
+        if was_running {
+            let events = journal::left_behind(&self.run_documents, &stored.arn);
+            stored.execution = with_history(stored.execution, events);
+        }
         let run = Run::new(
             &stored.machine_arn,
             &stored.name,
@@ -175,7 +211,7 @@ impl StepFunctions {
             stored.execution,
             stored.started,
         );
-        if matches!(run.status(), Status::Running) {
+        if was_running {
             let mut state = run.state.lock();
             let stop = Arrival::Stop {
                 error: Some("RuntimeStopped".to_owned()),
@@ -183,11 +219,21 @@ impl StepFunctions {
                     "the process that ran this execution ended before the execution did".to_owned(),
                 ),
             };
-            state.execution.deliver(stop, self.context.clock.now());
+            // The clock of this process may be behind the one that the execution has seen.
+            let last = state
+                .execution
+                .history()
+                .last()
+                .map(|event| event.timestamp);
+            let now = self.context.clock.now();
+            state
+                .execution
+                .deliver(stop, last.map_or(now, |last| last.max(now)));
             state.execution.effects();
             self.run_documents
                 .write(&run.arn, &run.stored(&state.execution))?;
             drop(state);
+            journal::clear(&self.run_documents, &run.arn);
             self.found_dead.lock().push(Arc::clone(&run));
         }
         self.runs.lock().insert(run.arn.clone(), run);
@@ -198,6 +244,7 @@ impl StepFunctions {
     pub(super) fn begin(self: &Arc<Self>, run: &Arc<Run>, work: &Work) -> Result<(), StartError> {
         self.run_documents
             .write(&run.arn, &run.stored(&run.state.lock().execution))?;
+        run.state.lock().journal = Some(Journal::create(&self.run_documents, &run.arn)?);
         self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
         let input = run.with_execution(|execution| {
             serde_json::from_str(execution.input()).unwrap_or_default()
@@ -209,9 +256,7 @@ impl StepFunctions {
             parent: run.parent.clone(),
             input,
         });
-        if matches!(run.status(), Status::Running) {
-            self.announce(run, "RUNNING");
-        }
+        self.announce(run, "RUNNING");
         self.drive(run, None, work);
         Ok(())
     }
@@ -242,11 +287,14 @@ impl StepFunctions {
             handle.abort();
         }
         given_up.extend(std::mem::take(&mut state.children).into_values());
-        if let Err(error) = self
+        match self
             .run_documents
             .write(&run.arn, &run.stored(&state.execution))
         {
-            tracing::error!(%error, execution = run.arn, "the end of an execution could not be written down");
+            Ok(()) => state.journal.take().map(Journal::close).unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(%error, execution = run.arn, "the end of an execution could not be written down");
+            }
         }
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
@@ -315,10 +363,21 @@ impl StepFunctions {
     }
 
     fn observe_history(&self, run: &Run, state: &mut RunState) {
-        for event in &state.execution.history()[state.observed..] {
+        let fresh = &state.execution.history()[state.observed..];
+        let events: Vec<Value> = fresh
+            .iter()
+            .map(|event| serde_json::to_value(event).unwrap_or_default())
+            .collect();
+        if let Some(journal) = &mut state.journal
+            && let Err(error) = journal.append(&events)
+        {
+            tracing::error!(%error, execution = run.arn, "the history can no longer be written down");
+            state.journal = None;
+        }
+        for event in events {
             self.context.observe(Occurrence::HistoryEvent {
                 execution_arn: run.arn.clone(),
-                event: serde_json::to_value(event).unwrap_or_default(),
+                event,
             });
         }
         state.observed = state.execution.history().len();
@@ -348,12 +407,18 @@ impl StepFunctions {
         let Some(Neighbours { events, .. }) = self.neighbours.get() else {
             return;
         };
-        let snapshot = run.snapshot();
+        let mut snapshot = run.snapshot();
+        if word == "RUNNING" {
+            // It may have ended by now; of that the next event tells.
+            snapshot.status = Status::Running;
+            snapshot.ended = None;
+        }
         let output = match &snapshot.status {
             Status::Succeeded { output } => Some(output.to_string()),
             _ => None,
         };
         let (error, cause) = error_and_cause(&snapshot.status);
+        let (redrivable, reason) = redrive(&snapshot.status);
         let millis = |time: Timestamp| time.as_millisecond();
         let detail = serde_json::json!({
             "executionArn": run.arn,
@@ -364,6 +429,12 @@ impl StepFunctions {
             "stopDate": snapshot.ended.map(millis),
             "input": snapshot.input,
             "output": output,
+            "stateMachineVersionArn": null,
+            "stateMachineAliasArn": null,
+            "redriveCount": 0,
+            "redriveDate": null,
+            "redriveStatus": redrivable,
+            "redriveStatusReason": reason,
             "inputDetails": {"included": true},
             "outputDetails": output.as_ref().map(|_| serde_json::json!({"included": true})),
             "error": error,

@@ -88,20 +88,30 @@ impl StepFunctions {
                     .await?
             }
             ("aws-sdk:emr", action) => {
-                self.sdk_call(
-                    "elasticmapreduce",
-                    "Emr",
-                    &pascal(action),
-                    start.arguments.clone(),
-                )
-                .await?
+                let answer = self
+                    .sdk_call(
+                        "elasticmapreduce",
+                        "Emr",
+                        &pascal(action),
+                        start.arguments.clone(),
+                    )
+                    .await?;
+                answer.map(with_dates)
             }
             ("aws-sdk:sfn", action) => {
-                let input = renamed(&start.arguments, lower_first);
+                let mut input = start.arguments.clone();
+                for document in ["Input", "Output", "Definition"] {
+                    // The API takes these as text.
+                    if let Some(value) = input.get_mut(document).filter(|value| !value.is_string())
+                    {
+                        *value = value.to_string().into();
+                    }
+                }
+                let input = renamed(&input, lower_first);
                 let answer = self
                     .sdk_call("states", "Sfn", &pascal(action), input)
                     .await?;
-                answer.map(|answer| renamed(&answer, upper_first))
+                answer.map(|answer| with_dates(renamed(&answer, upper_first)))
             }
             _ => Err(TaskFailure {
                 error: "UnsupportedResource".to_owned(),
@@ -487,5 +497,28 @@ fn renamed(value: &Value, rename: fn(&str) -> String) -> Value {
             .into(),
         Value::Array(items) => items.iter().map(|item| renamed(item, rename)).collect(),
         other => other.clone(),
+    }
+}
+
+/// Times as the SDK integrations write them: text instead of seconds.
+fn with_dates(value: Value) -> Value {
+    let is_date =
+        |name: &str| name.ends_with("Date") || name.ends_with("DateTime") || name == "Timestamp";
+    let written = |seconds: f64| {
+        let at = jiff::Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()?;
+        Some(at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+    };
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| {
+                let date = value.as_f64().filter(|_| is_date(&name)).and_then(written);
+                let value = date.map_or_else(|| with_dates(value), Value::from);
+                (name, value)
+            })
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(with_dates).collect(),
+        other => other,
     }
 }

@@ -36,13 +36,13 @@ impl StepFunctions {
         input: &Value,
     ) -> Result<Value, ServiceError> {
         let output = required(input, "output")?;
-        let output = serde_json::from_str(output).map_err(|_| {
-            ServiceError::new(
+        self.send(input, |task| match serde_json::from_str(output) {
+            Ok(output) => Ok(Arrival::TaskSucceeded { task, output }),
+            Err(_) => Err(ServiceError::new(
                 "InvalidOutput",
                 format!("Invalid Output: '{}'", json_complaint(output)),
-            )
-        })?;
-        self.send(input, |task| Arrival::TaskSucceeded { task, output })
+            )),
+        })
     }
 
     pub(super) fn send_task_failure(
@@ -50,10 +50,12 @@ impl StepFunctions {
         input: &Value,
     ) -> Result<Value, ServiceError> {
         let text = |member: &str| input[member].as_str().map(str::to_owned);
-        self.send(input, |task| Arrival::TaskFailed {
-            task,
-            error: text("error"),
-            cause: text("cause"),
+        self.send(input, |task| {
+            Ok(Arrival::TaskFailed {
+                task,
+                error: text("error"),
+                cause: text("cause"),
+            })
         })
     }
 
@@ -61,13 +63,13 @@ impl StepFunctions {
         self: &Arc<Self>,
         input: &Value,
     ) -> Result<Value, ServiceError> {
-        self.send(input, |task| Arrival::TaskHeartbeat { task })
+        self.send(input, |task| Ok(Arrival::TaskHeartbeat { task }))
     }
 
     fn send(
         self: &Arc<Self>,
         input: &Value,
-        arrival: impl FnOnce(TaskId) -> Arrival,
+        arrival: impl FnOnce(TaskId) -> Result<Arrival, ServiceError>,
     ) -> Result<Value, ServiceError> {
         let work = self.context.clock.work();
         let token = required(input, "taskToken")?;
@@ -77,8 +79,10 @@ impl StepFunctions {
                 "Invalid Token: 'Invalid token'",
             ));
         };
+        // A token that is not known is refused before what comes with it is looked at.
+        let arrival = arrival(task)?;
         let run = self.runs.lock().get(&execution).cloned();
-        let taken = run.is_some_and(|run| self.drive(&run, Some(arrival(task)), &work));
+        let taken = run.is_some_and(|run| self.drive(&run, Some(arrival), &work));
         if !taken {
             return Err(ServiceError::new(
                 "TaskTimedOut",
