@@ -20,7 +20,7 @@ async fn mend(pipeline: &Pipeline, kind: &str, table: &str, batch: &str) -> Resu
     let _work = pipeline.runtime.clock().work();
     let key = format!("staging/{kind}/{table}/batch_id={batch}/spoilt.csv");
     let s3 = &pipeline.runtime.services().s3;
-    s3.delete(pipeline.runtime.bucket()?, &key, Default::default())
+    s3.delete(pipeline.runtime.bucket()?, &key, &Default::default())
         .await?;
     Ok(())
 }

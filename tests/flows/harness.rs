@@ -29,7 +29,7 @@ struct Seen {
 }
 
 impl Observer for Seen {
-    fn observe(&self, occurrence: Occurrence) {
+    fn observe(&self, _at: jiff::Timestamp, occurrence: Occurrence) {
         if let Occurrence::MessagePublished {
             subject, message, ..
         } = occurrence

@@ -12,7 +12,11 @@ async fn an_empty_landing_zone_launches_no_cluster_and_sends_no_mail() -> Result
     assert!(outcome.succeeded(), "{outcome:?}");
     let output = outcome.output.unwrap_or_default();
     assert_eq!(output["Status"], "NOTHING_TO_LOAD");
-    assert_eq!(output["BatchId"], "2026-11-21T02-00-00Z");
+    let batch = output["BatchId"].as_str().unwrap_or_default();
+    assert!(
+        batch.starts_with("2026-11-21T02-00-0") && batch.ends_with('Z'),
+        "the time of the start, without colons: {batch}"
+    );
     assert_eq!(pipeline.cluster_states().await?, Vec::<String>::new());
     assert_eq!(pipeline.mails(), []);
     Ok(())
@@ -45,7 +49,7 @@ async fn a_table_without_files_is_skipped_and_named() -> Result<()> {
     let bucket = pipeline.runtime.bucket()?;
     for key in pipeline.keys("landing/dimension/currency/").await? {
         let s3 = &pipeline.runtime.services().s3;
-        s3.delete(bucket, &key, Default::default()).await?;
+        s3.delete(bucket, &key, &Default::default()).await?;
     }
     drop(_work);
     pipeline.load("without-currency").await?;

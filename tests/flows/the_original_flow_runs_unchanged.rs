@@ -25,7 +25,8 @@ async fn whole_events_fixed_waits_and_choices_on_status_still_work() -> Result<(
     );
     for function in &pipeline.runtime.stack().functions {
         let placeholder = format!("${{{}Arn}}", function.logical_id);
-        definition = definition.replace(&placeholder, &function.alias_arn);
+        let alias = function.alias.as_deref().context("no alias")?;
+        definition = definition.replace(&placeholder, &format!("{}:{alias}", function.arn));
     }
     let machine = pipeline
         .states("CreateStateMachine", create("original", definition))
