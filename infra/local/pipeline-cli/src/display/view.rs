@@ -165,9 +165,10 @@ impl View {
             } => {
                 let step = self.cluster(cluster_id, "").step(at, step_id, step_id);
                 step.message.clone_from(&progress.message);
-                if published(&progress.message) {
-                    step.rows = progress.rows.or(step.rows);
+                if !is_published(&progress.message) {
+                    return Vec::new();
                 }
+                step.rows = progress.rows.or(step.rows);
                 let subject = format!("step {}", step.short_name());
                 vec![happening(at, &subject, progress.message.clone(), false)]
             }
@@ -425,12 +426,12 @@ fn error_message(cause: &str) -> Option<String> {
     document["errorMessage"].as_str().map(str::to_owned)
 }
 
-/// A load writes to more than its table: to checks, lists and counts. Only the rows of the table itself are worth showing.
-fn published(message: &str) -> bool {
-    match message.strip_prefix("Table ") {
-        Some(table) => !table.starts_with("stg_") && !table.starts_with("s3:"),
-        None => true,
-    }
+/// A load writes to more than its table: to checks, lists and counts. Only the rows that it publishes are worth showing.
+fn is_published(message: &str) -> bool {
+    let table = message
+        .strip_prefix("Table ")
+        .and_then(|rest| rest.split(' ').next());
+    table.is_none_or(|table| !table.ends_with("_checked") && !table.starts_with("s3:"))
 }
 
 fn happening(at: Timestamp, subject: &str, what: impl Into<String>, bad: bool) -> Happening {
@@ -453,4 +454,92 @@ fn with_reason(what: &str, reason: &str) -> String {
 /// The last part of an ARN.
 pub(crate) fn last_part(arn: &str) -> &str {
     arn.rsplit([':', '/']).next().unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_services::StepProgress;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn progress(view: &mut View, message: &str, rows: u64) -> Vec<Happening> {
+        let progress = StepProgress {
+            message: message.to_owned(),
+            rows: Some(rows),
+        };
+        let (cluster_id, step_id) = ("j-1".to_owned(), "s-1".to_owned());
+        let occurrence = Occurrence::StepProgress {
+            cluster_id,
+            step_id,
+            progress,
+        };
+        view.take(at(1), &occurrence)
+    }
+
+    #[test]
+    fn rows_of_checks_and_lists_are_not_rows_of_the_table() {
+        let mut view = View::default();
+        assert_eq!(
+            progress(&mut view, "Table stg_fact_db.t_checked stats: []", 64).len(),
+            0
+        );
+        assert_eq!(
+            progress(&mut view, "Table fact_db.t stats: []", 63).len(),
+            1
+        );
+        assert_eq!(
+            progress(&mut view, "Table s3://b/runs stats: []", 1).len(),
+            0
+        );
+        assert_eq!(view.clusters[0].steps[0].rows, Some(63));
+    }
+
+    #[test]
+    fn a_function_failure_is_kept_with_its_log_and_without_the_stack_s_name() {
+        let mut view = View {
+            stack: "pipeline".to_owned(),
+            ..View::default()
+        };
+        let occurrence = Occurrence::FunctionInvoked {
+            function_name: "pipeline-launch_emr".to_owned(),
+            duration_millis: 5,
+            init_millis: Some(80),
+            max_memory_bytes: Some(1 << 20),
+            error: Some("Throttled: later".to_owned()),
+            log_tail: "slow down".to_owned(),
+        };
+        view.take(at(1), &occurrence);
+        assert_eq!(view.functions.failures[0].function, "launch_emr");
+        assert_eq!(
+            (
+                view.functions.cold_starts,
+                view.functions.slowest_cold_start
+            ),
+            (1, Some(80))
+        );
+    }
+
+    #[test]
+    fn a_child_is_found_by_the_name_that_its_parent_gave_it() {
+        let mut view = View::default();
+        for name in ["b", "b-x", "b-x-launch-0", "other"] {
+            let occurrence = Occurrence::ExecutionStarted {
+                execution_arn: format!("arn:{name}"),
+                state_machine_arn: "arn:m".to_owned(),
+                name: name.to_owned(),
+                parent: None,
+                input: Value::Null,
+            };
+            view.take(at(1), &occurrence);
+        }
+        let parents: Vec<Option<usize>> = view
+            .executions
+            .iter()
+            .map(|execution| execution.parent)
+            .collect();
+        assert_eq!(parents, [None, Some(0), Some(1), None]);
+    }
 }
