@@ -136,8 +136,13 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     let phase = step_phase(details.step_state.as_deref().unwrap_or_default());
     let word = match phase {
         StepPhase::Succeeded => "SUCCESS",
+        // A step that failed by itself says why; one that was taken down with its cluster does not.
+        StepPhase::Failed if details.reason.is_none() && details.message.is_none() => {
+            cluster_is_gone(clients, &cluster_id, &mut details, &[ClusterPhase::Ending, ClusterPhase::Ended]).await;
+            "ERROR"
+        }
         StepPhase::Failed => "ERROR",
-        StepPhase::Unfinished if cluster_is_gone(clients, &cluster_id, &mut details).await => "ERROR",
+        StepPhase::Unfinished if cluster_is_gone(clients, &cluster_id, &mut details, &[ClusterPhase::Ended]).await => "ERROR",
         StepPhase::Unfinished => "SUBMITTED",
     };
     let age = clients.age(began.as_ref());
@@ -167,9 +172,9 @@ fn details(step: &aws_sdk_emr::types::Step) -> Details {
 }
 
 /// A step that has not ended on a cluster that has will never end. If the cluster cannot be looked at, the next poll will.
-async fn cluster_is_gone(clients: &Clients, cluster: &ClusterId, details: &mut Details) -> bool {
+async fn cluster_is_gone(clients: &Clients, cluster: &ClusterId, details: &mut Details, gone: &[ClusterPhase]) -> bool {
     match describe(clients, cluster).await {
-        Ok(found) if found.phase() == ClusterPhase::Ended => {
+        Ok(found) if gone.contains(&found.phase()) => {
             details.reason = Some(ErrorType::ClusterGone.as_str().to_owned());
             details.message = Some(format!("the cluster ended before the step: {}", found.situation()));
             true
@@ -238,6 +243,13 @@ mod tests {
             let answer = status(step(json!({"State": state, "StateChangeReason": reason}))).await.unwrap();
             assert_eq!((answer["Status"].as_str(), answer["Message"].as_str()), (Some("ERROR"), Some("ended by hand")));
         }
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_step_tells_what_became_of_its_cluster() {
+        let replay = step(json!({"State": "INTERRUPTED"})).any("DescribeCluster", cluster_json("j-1", "TERMINATING", &[]));
+        let answer = status(replay).await.unwrap();
+        assert_eq!((answer["Status"].as_str(), answer["Reason"].as_str()), (Some("ERROR"), Some("ClusterGone")));
     }
 
     #[tokio::test]

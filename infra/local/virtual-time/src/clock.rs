@@ -173,6 +173,32 @@ impl Clock {
         self.now().checked_add(span).unwrap_or(Timestamp::MAX)
     }
 
+    /// Sets an alarm at once, while the caller still holds a guard. It can be called off, which takes effect at once too:
+    /// a timeout that is no longer wanted must not pull the clock to it.
+    pub fn alarm(&self, deadline: Timestamp) -> Alarm {
+        let (sender, receiver) = oneshot::channel();
+        let key = (self.inner.mode != Mode::Real).then(|| {
+            let mut state = self.inner.state.lock();
+            state.sequence += 1;
+            let key = (deadline, state.sequence);
+            state.deadlines.insert(key, sender);
+            key
+        });
+        Alarm {
+            clock: self.clone(),
+            deadline,
+            ticket: Ticket(key),
+            receiver,
+        }
+    }
+
+    /// Calls an alarm off. One that has gone off already is not affected.
+    pub fn call_off(&self, ticket: Ticket) {
+        if let Some(key) = ticket.0 {
+            self.inner.state.lock().deadlines.remove(&key);
+        }
+    }
+
     async fn wait(&self, deadline: Timestamp, passive: bool) -> Work {
         if self.inner.mode == Mode::Real {
             let span = deadline.duration_since(Timestamp::now());
@@ -246,6 +272,37 @@ impl Clock {
                     state.flowing_since = None;
                 }
             }
+        }
+    }
+}
+
+/// An alarm that has been set.
+#[derive(Debug)]
+pub struct Alarm {
+    clock: Clock,
+    deadline: Timestamp,
+    ticket: Ticket,
+    receiver: oneshot::Receiver<Work>,
+}
+
+/// What an alarm is called off with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(Option<(Timestamp, u64)>);
+
+impl Alarm {
+    /// What it is called off with.
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Waits until it goes off; never, if it is called off. The caller must have let go of its guard.
+    pub async fn rings(self) -> Work {
+        if self.ticket.0.is_none() {
+            return self.clock.wait(self.deadline, false).await;
+        }
+        match self.receiver.await {
+            Ok(work) => work,
+            Err(_) => std::future::pending().await,
         }
     }
 }
@@ -354,6 +411,29 @@ mod tests {
         let _ = called_off.await;
         drop(work);
         assert_eq!(clock.now(), start());
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_is_called_off_is_forgotten_at_once() {
+        let clock = Clock::simulated_from(start());
+        let work = clock.work();
+        let alarm = clock.alarm(clock.after(Duration::from_secs(86_400)));
+        let ticket = alarm.ticket();
+        let waiting = tokio::spawn(alarm.rings());
+        clock.call_off(ticket);
+        drop(work);
+        assert_eq!(clock.now(), start());
+        waiting.abort();
+    }
+
+    #[tokio::test]
+    async fn an_alarm_rings_at_its_time() {
+        let clock = Clock::simulated_from(start());
+        let work = clock.work();
+        let alarm = clock.alarm(clock.after(Duration::from_secs(60)));
+        drop(work);
+        drop(alarm.rings().await);
+        assert_eq!(clock.now(), start() + SignedDuration::from_secs(60));
     }
 
     #[tokio::test]

@@ -6,5 +6,5 @@
 pub mod clock;
 pub mod entropy;
 
-pub use clock::{Clock, Work};
+pub use clock::{Alarm, Clock, Ticket, Work};
 pub use entropy::Entropy;

@@ -11,11 +11,10 @@ use serde_json::Value;
 use states_language::{Arrival, Effect, Execution, HistoryEvent, Status, TaskId, TimerId};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use virtual_time::Work;
+use virtual_time::{Ticket, Work};
 
 use super::journal::{self, Journal};
 use super::{Neighbours, StepFunctions, names};
-use crate::deadline;
 use crate::failure::StartError;
 use crate::observer::Occurrence;
 
@@ -34,7 +33,7 @@ struct RunState {
     execution: Execution,
     /// How many events of the history have been observed.
     observed: usize,
-    timers: BTreeMap<TimerId, AbortHandle>,
+    timers: BTreeMap<TimerId, (Ticket, AbortHandle)>,
     /// Executions that tasks wait for (`.sync`), by ARN.
     children: BTreeMap<TaskId, String>,
     waiters: Vec<oneshot::Sender<Work>>,
@@ -283,8 +282,8 @@ impl StepFunctions {
             self.stop_children(given_up, work);
             return taken;
         }
-        for (_, handle) in std::mem::take(&mut state.timers) {
-            handle.abort();
+        for (_, timer) in std::mem::take(&mut state.timers) {
+            self.call_off(timer);
         }
         given_up.extend(std::mem::take(&mut state.children).into_values());
         match self
@@ -321,6 +320,11 @@ impl StepFunctions {
         }
     }
 
+    fn call_off(&self, (ticket, task): (Ticket, AbortHandle)) {
+        self.context.clock.call_off(ticket);
+        task.abort();
+    }
+
     /// Carries out one effect; returns the execution that it leaves without anybody who waits for it.
     fn carry_out(
         self: &Arc<Self>,
@@ -332,20 +336,23 @@ impl StepFunctions {
         let (service, run, work) = (Arc::clone(self), Arc::clone(run), work.clone());
         match effect {
             Effect::SetTimer { timer, at } => {
-                let clock = self.context.clock.clone();
+                // Set and called off at once: the clock must never jump to a deadline that nobody waits for any more.
+                let alarm = self.context.clock.alarm(at);
+                let ticket = alarm.ticket();
                 // A timer alone keeps neither the service nor the execution.
                 let (service, run) = (Arc::downgrade(&service), Arc::downgrade(&run));
                 let task = tokio::spawn(async move {
-                    let work = deadline::reached(&clock, at, work).await;
+                    drop(work);
+                    let work = alarm.rings().await;
                     if let (Some(service), Some(run)) = (service.upgrade(), run.upgrade()) {
                         service.drive(&run, Some(Arrival::Timer { timer }), &work);
                     }
                 });
-                state.timers.insert(timer, task.abort_handle());
+                state.timers.insert(timer, (ticket, task.abort_handle()));
             }
             Effect::CancelTimer { timer } => {
-                if let Some(handle) = state.timers.remove(&timer) {
-                    handle.abort();
+                if let Some(timer) = state.timers.remove(&timer) {
+                    self.call_off(timer);
                 }
             }
             Effect::StartTask(start) => {
