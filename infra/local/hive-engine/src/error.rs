@@ -49,15 +49,21 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{}:{}:{}: statement {}",
-            self.script, self.line, self.column, self.statement
-        )?;
-        if self.text.is_empty() {
+        if self.statement == 0 {
+            return formatter.write_str(&self.script);
+        }
+        let Self {
+            script,
+            line,
+            column,
+            statement,
+            text,
+        } = self;
+        write!(formatter, "{script}:{line}:{column}: statement {statement}")?;
+        if text.is_empty() {
             Ok(())
         } else {
-            write!(formatter, " ({})", self.text)
+            write!(formatter, " ({text})")
         }
     }
 }
@@ -83,8 +89,11 @@ pub enum Failure {
     #[error("{0}")]
     Semantic(String),
     /// `assert_true` was given something that is not true.
-    #[error("ASSERT_TRUE(): assertion failed")]
-    Assertion,
+    #[error("ASSERT_TRUE(): assertion failed{}", name.as_ref().map_or_else(String::new, |name| format!(": {name}")))]
+    Assertion {
+        /// What the script calls the column that it stands in.
+        name: Option<String>,
+    },
     /// A location in the statement or in the metastore is unusable.
     #[error(transparent)]
     Location(#[from] LocationError),

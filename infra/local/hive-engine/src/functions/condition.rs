@@ -20,12 +20,18 @@ pub(super) fn functions() -> Vec<Function> {
         // Volatile, so that it is neither folded away while planning nor shared between rows.
         Function::new(
             "assert_true",
-            1..=1,
+            1..=2,
             |_, _| Ok(DataType::Boolean),
             |arguments| {
                 let conditions = arguments.boolean(0)?;
                 if (0..arguments.rows).any(|row| at(&conditions, row) != Some(true)) {
-                    return Err(Failure::Assertion);
+                    // The rewriter hands over what the column is called.
+                    let name = if arguments.count() == 2 {
+                        at(&arguments.text(1)?, 0).map(str::to_owned)
+                    } else {
+                        None
+                    };
+                    return Err(Failure::Assertion { name });
                 }
                 Ok(new_null_array(&DataType::Boolean, arguments.rows))
             },

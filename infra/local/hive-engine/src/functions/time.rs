@@ -61,7 +61,7 @@ pub(super) fn functions(now: i64) -> Vec<Function> {
             value::civil(micros.div_euclid(DAY_MICROS)).0
         }),
         part("quarter", |micros| {
-            i64::from((value::civil(micros.div_euclid(DAY_MICROS)).1 + 2) / 3)
+            i64::from(value::civil(micros.div_euclid(DAY_MICROS)).1.div_ceil(3))
         }),
         part("month", |micros| {
             i64::from(value::civil(micros.div_euclid(DAY_MICROS)).1)

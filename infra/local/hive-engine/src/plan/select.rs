@@ -4,7 +4,7 @@ use sqlparser::ast::{
     ExceptSelectItem, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
     GroupByWithModifier, Ident, LateralView, OrderBy, OrderByExpr, OrderByKind, OrderByOptions,
     Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
-    TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    TableWithJoins, Value, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
 use crate::error::Failure;
@@ -77,6 +77,7 @@ pub(super) fn rewrite_select(
                     alias: Ident::new(format!("_c{index}")),
                 };
             }
+            SelectItem::ExprWithAlias { expr, alias } => name_assertion(expr, &alias.value),
             SelectItem::Wildcard(options)
                 if !mentioned.is_empty() && reads_table(&select.from, None, common) =>
             {
@@ -126,6 +127,22 @@ fn group_by(clause: &mut GroupByExpr) -> Result<(), Failure> {
     };
     *clause = GroupByExpr::Expressions(vec![sets], Vec::new());
     Ok(())
+}
+
+/// `assert_true(…) AS name` fails with its name.
+fn name_assertion(expression: &mut Expr, name: &str) {
+    if let Expr::Function(function) = expression
+        && function
+            .name
+            .to_string()
+            .eq_ignore_ascii_case("assert_true")
+        && let FunctionArguments::List(list) = &mut function.args
+        && list.args.len() == 1
+    {
+        let name = Expr::Value(Value::SingleQuotedString(name.to_owned()).into());
+        list.args
+            .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(name)));
+    }
 }
 
 /// A column keeps its own name.
