@@ -49,7 +49,7 @@ impl Integers {
                 .take_while(|&&value| value == values[at])
                 .count();
             let steps = constant_steps(&values[at..]);
-            if repeats >= 3 && repeats <= 10 && steps < SHORTEST_DELTA.max(repeats + 1) {
+            if (3..=10).contains(&repeats) && steps < SHORTEST_DELTA.max(repeats + 1) {
                 self.packed(&values[literal_start..at]);
                 self.short_repeat(values[at], repeats);
                 at += repeats;

@@ -51,7 +51,10 @@ fn add(field: &Field, path: &str, types: &mut Vec<Type>) -> Result<(), OrcWriteE
         DataType::Int64 => Kind::Long,
         DataType::Float32 => Kind::Float,
         DataType::Float64 => Kind::Double,
-        DataType::Utf8 => return Ok(types.push(text(field))),
+        DataType::Utf8 => {
+            types.push(text(field));
+            return Ok(());
+        }
         DataType::Binary => Kind::Binary,
         DataType::Date32 => Kind::Date,
         DataType::Timestamp(TimeUnit::Nanosecond, None) => Kind::Timestamp,
