@@ -6,6 +6,8 @@
 pub(crate) mod delivery;
 mod pattern;
 mod target;
+#[cfg(test)]
+mod tests;
 mod transformation;
 
 use std::collections::BTreeMap;
@@ -79,7 +81,7 @@ impl Events {
         match action {
             "PutRule" => self.put_rule(&input),
             "DeleteRule" => self.delete_rule(&input),
-            "DescribeRule" => self.existing(&input, "Name", |rule| described(rule)),
+            "DescribeRule" => self.existing(&input, "Name", described),
             "ListRules" => self.list_rules(&input),
             "PutTargets" => self.put_targets(&input),
             "RemoveTargets" => self.remove_targets(&input),

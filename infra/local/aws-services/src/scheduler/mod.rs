@@ -5,6 +5,8 @@
 
 mod expression;
 mod rest;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};

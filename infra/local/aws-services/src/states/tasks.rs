@@ -148,10 +148,17 @@ impl StepFunctions {
         if !input["input"].is_string() && !input["input"].is_null() {
             input["input"] = input["input"].to_string().into();
         }
-        let started = match self.start_execution(&input, Some(&run.arn)) {
+        let call = Call {
+            service: "states".to_owned(),
+            action: "StartExecution".to_owned(),
+            caller: "states".to_owned(),
+            request: input.clone(),
+        };
+        let effect = async { self.start_execution(&input, Some(&run.arn)) };
+        let result = self.context.intercepted(&call, effect).await;
+        let started = match answered("StepFunctions", result, &self.context.entropy.uuid())? {
             Ok(started) => started,
-            Err(error) => {
-                let failure = failure_of("StepFunctions", error, &self.context.entropy.uuid());
+            Err(failure) => {
                 let refused = match integration.pattern {
                     IntegrationPattern::RequestResponse => arrival(task, Err(failure)),
                     _ => submit_failed(task, failure),
