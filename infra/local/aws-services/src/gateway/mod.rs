@@ -9,6 +9,8 @@ mod query;
 mod rest;
 mod scope;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};

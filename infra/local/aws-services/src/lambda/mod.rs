@@ -5,6 +5,8 @@
 
 mod description;
 mod invoke;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

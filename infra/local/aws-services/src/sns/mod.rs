@@ -6,6 +6,8 @@
 
 mod publish;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 use std::collections::BTreeMap;
