@@ -123,11 +123,10 @@ pub(crate) fn note(record: &mut Record, report: &Report) {
 
 /// Where the files of a batch are, zone by zone.
 fn whereabouts(bucket: &Path, batch_id: &str) -> Vec<String> {
-    const ZONES: [(&str, &str); 4] = [
+    const ZONES: [(&str, &str); 3] = [
         ("landing", "not touched yet"),
         ("staging", "moved, not loaded or not archived yet"),
         ("archive", "loaded"),
-        ("rejected", "rows that were refused"),
     ];
     let marker = format!("batch_id={batch_id}");
     let of_batch = |zone: &str, file: &Path| {
@@ -199,8 +198,8 @@ fn suggestions(
         .find(|table| table.kind == "fact" && table.total_rows.is_some_and(|rows| rows > 0));
     let look = match loaded {
         Some(table) => suggestion(
-            &format!("query 'select * from fact_db.{} limit 5'", table.table),
-            "look at some rows",
+            &format!("query 'show partitions fact_db.{}'", table.table),
+            "what each batch has brought",
         ),
         None => suggestion("query 'show databases'", "what the warehouse holds"),
     };

@@ -4,8 +4,21 @@ use comfy_table::{Cell as TableCell, CellAlignment, ContentArrangement, Table, p
 use hive_engine::{Cell, QueryResult};
 use serde_json::{Map, Value};
 
-/// A table no wider than `width`; long values are wrapped within their column.
+use super::paint::{left, wrap};
+
+/// A column narrower than this shows values in shreds.
+const READABLE: usize = 10;
+
+/// A table no wider than `width`; long values are wrapped within their column. With more columns than can be read side by
+/// side, each row is set as a list.
 pub fn as_table(result: &QueryResult, width: usize, unicode: bool) -> String {
+    let needed: usize = (0..result.columns.len())
+        .map(|column| widest(result, column).min(READABLE) + 3)
+        .sum();
+    let count = super::figures::counted(result.rows.len() as u64, "row");
+    if needed + 1 > width {
+        return format!("{}{count}\n", as_lists(result, width, unicode));
+    }
     let mut table = Table::new();
     table.load_style(if unicode {
         presets::UTF8_FULL_CONDENSED
@@ -23,9 +36,45 @@ pub fn as_table(result: &QueryResult, width: usize, unicode: bool) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let count = super::figures::counted(result.rows.len() as u64, "row");
     let table = table.trim_fmt();
     format!("{table}\n{count}\n")
+}
+
+fn widest(result: &QueryResult, column: usize) -> usize {
+    let values = result
+        .rows
+        .iter()
+        .filter_map(|row| row.get(column))
+        .map(ToString::to_string);
+    let widths = values.map(|value| console::measure_text_width(&value));
+    widths
+        .chain([console::measure_text_width(&result.columns[column])])
+        .max()
+        .unwrap_or(0)
+}
+
+fn as_lists(result: &QueryResult, width: usize, unicode: bool) -> String {
+    let rule = if unicode { "─" } else { "-" };
+    let names = result
+        .columns
+        .iter()
+        .map(|name| console::measure_text_width(name))
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for (index, row) in result.rows.iter().enumerate() {
+        let title = format!("{rule} row {} ", index + 1);
+        let rest = width.saturating_sub(console::measure_text_width(&title));
+        text.push_str(&format!("{title}{}\n", rule.repeat(rest)));
+        for (name, cell) in result.columns.iter().zip(row) {
+            let value = wrap(&cell.to_string(), width.saturating_sub(names + 2));
+            for (line, part) in value.iter().enumerate() {
+                let name = if line == 0 { name.as_str() } else { "" };
+                text.push_str(&format!("{}  {part}\n", left(name, names)));
+            }
+        }
+    }
+    text
 }
 
 /// Comma-separated values with a header line, as RFC 4180 has them; NULL is empty.
@@ -143,6 +192,25 @@ mod tests {
                 assert!(console::measure_text_width(line) <= width, "{line}");
             }
         }
+    }
+
+    #[test]
+    fn more_columns_than_can_be_read_become_lists() {
+        let columns = 12;
+        let result = QueryResult {
+            columns: (0..columns)
+                .map(|column| format!("column_{column}"))
+                .collect(),
+            types: vec!["string".into(); columns],
+            rows: vec![vec![Cell::Text("a value of some length".into()); columns]],
+        };
+        let text = as_table(&result, 80, true);
+        assert!(text.starts_with("─ row 1 ───"), "{text}");
+        assert!(
+            text.contains("\ncolumn_3   a value of some length\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n1 row\n"), "{text}");
     }
 
     #[test]
