@@ -111,7 +111,7 @@ fn at_work(recorder: &Recorder) -> (String, String) {
 
 /// Stops the master, then the children that it can no longer stop; the rule on aborted masters then ends the cluster.
 async fn stop_all(runtime: &Runtime, recorder: &Recorder, master: &str) {
-    let notice = "stopping, and ending the cluster; Ctrl-C again ends at once";
+    let notice = "stopping, the cluster too; Ctrl-C again ends at once";
     recorder.notice(runtime.clock().now(), notice);
     let stop = |arn: String| async move {
         let request =
