@@ -1,7 +1,7 @@
 //! EventBridge: rules on the default bus, and what they start. Step Functions publishes the changes of its executions here.
 //!
-//! * `pattern`: which events a rule is for. * `target`: what can be one. * `transformation`: what it
-//! gets to see. * `delivery`: how it gets there.
+//! * `pattern`: which events a rule is for.
+//! * `target`: what can be a target. `transformation`: what it gets to see. `delivery`: how it gets there.
 
 pub(crate) mod delivery;
 mod pattern;

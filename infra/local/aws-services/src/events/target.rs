@@ -13,7 +13,7 @@ pub(super) fn check(target: &Value) -> Result<(), ServiceError> {
             "the local runtime supports state machines and topics as targets, not {arn}"
         )));
     }
-    const KNOWN: [&str; 7] = [
+    const KNOWN: [&str; 8] = [
         "Id",
         "Arn",
         "RoleArn",
@@ -21,14 +21,15 @@ pub(super) fn check(target: &Value) -> Result<(), ServiceError> {
         "InputPath",
         "InputTransformer",
         "RetryPolicy",
+        // Kept and shown; what cannot be delivered is reported to the observer instead of to a queue.
+        "DeadLetterConfig",
     ];
     let members = target.as_object().into_iter().flat_map(Map::keys);
-    match members
+    if let Some(member) = members
         .into_iter()
-        .find(|member| !KNOWN.contains(&member.as_str()) && *member != "DeadLetterConfig")
+        .find(|member| !KNOWN.contains(&member.as_str()))
     {
-        Some(member) => return Err(ServiceError::unsupported_parameter("PutTargets", member)),
-        None => {}
+        return Err(ServiceError::unsupported_parameter("PutTargets", member));
     }
     if target["Id"].as_str().is_none_or(str::is_empty) {
         return Err(ServiceError::validation("a target needs an Id"));

@@ -2,15 +2,18 @@
 //! embedded runtime call [`StepFunctions::call`].
 //!
 //! * `machines`: state machines. `executions`: starting, stopping, describing. `history`: events, page by page.
-//! * `run`: one execution: effects are carried out, arrivals delivered. `tasks`: what a task's resource does.
-//! * `objects`: the S3 integration. `tokens`: `.waitForTaskToken`. `journal`: running histories on disk. `names`: ARNs and what a name may hold. `pages`: lists.
+//! * `run`: one execution: effects are carried out, arrivals delivered. `journal`: its history on disk while it runs.
+//! * `tasks`: what a task's resource does. `outcome`, `members`: its errors and names. `objects`: the S3 integration.
+//! * `tokens`: `.waitForTaskToken`. `names`: ARNs and what a name may hold. `pages`: lists.
 
 mod executions;
 mod history;
 mod journal;
 mod machines;
+mod members;
 mod names;
 mod objects;
+mod outcome;
 mod pages;
 mod run;
 mod tasks;

@@ -10,22 +10,15 @@ use states_language::{
 use virtual_time::Work;
 
 use super::executions::described_to_parent;
+use super::members::{lower_first, pascal, renamed, renamed_top, upper_first, with_dates};
+use super::outcome::{
+    Outcome, TaskFailure, answered, arrival, failure_of, result_of, submit_failed,
+};
 use super::run::Run;
 use super::{StepFunctions, objects};
-use crate::context::CallFailure;
-use crate::failure::ServiceError;
 use crate::function_invoker::{Invocation, InvocationOutcome};
 use crate::interceptor::Call;
 use crate::lambda::refusal;
-
-/// A failure as a state machine sees it.
-struct TaskFailure {
-    error: String,
-    cause: String,
-}
-
-/// What became of a call: an answer, a failure, or never anything.
-type Outcome = Result<Value, TaskFailure>;
 
 impl StepFunctions {
     /// Carries out a task. `None` when nothing will ever be delivered by this call: it hangs, or somebody has its token.
@@ -320,108 +313,6 @@ impl StepFunctions {
     }
 }
 
-/// `None` when there never will be an answer.
-fn answered<T>(
-    prefix: &str,
-    result: Result<T, CallFailure>,
-    request_id: &str,
-) -> Option<Result<T, TaskFailure>> {
-    match result {
-        Ok(value) => Some(Ok(value)),
-        Err(CallFailure::Answered(error)) => Some(Err(failure_of(prefix, error, request_id))),
-        Err(CallFailure::ConnectionLost) => Some(Err(TaskFailure {
-            error: format!("{prefix}.SdkClientException"),
-            cause: "Unable to execute HTTP request: the connection was lost before a response"
-                .to_owned(),
-        })),
-        Err(CallFailure::Hang) => None,
-    }
-}
-
-/// An error of a service under the name that Step Functions gives it: `S3.NoSuchKeyException`.
-fn failure_of(prefix: &str, error: ServiceError, request_id: &str) -> TaskFailure {
-    let status = error.status.as_u16();
-    let code = match error.code.as_str() {
-        // The SDK has classes for these errors of S3 and calls the others after the service.
-        code @ ("NoSuchKey"
-        | "NoSuchBucket"
-        | "BucketAlreadyExists"
-        | "BucketAlreadyOwnedByYou"
-        | "InvalidObjectState") => code,
-        _ if prefix == "S3" => "S3",
-        other => other,
-    };
-    let suffix = if code.ends_with("Exception") {
-        ""
-    } else {
-        "Exception"
-    };
-    let from = match prefix {
-        "Lambda" | "SNS" | "StepFunctions" => {
-            let service = match prefix {
-                "Lambda" => "AWSLambda",
-                "SNS" => "AmazonSNS",
-                _ => "AWSStepFunctions",
-            };
-            format!(
-                "(Service: {service}; Status Code: {status}; Error Code: {}; Request ID: {request_id}; Proxy: null)",
-                error.code
-            )
-        }
-        "S3" => format!(
-            "(Service: S3, Status Code: {status}, Request ID: {request_id}, Extended Request ID: {request_id}) (SDK Attempt Count: 1)"
-        ),
-        _ => format!(
-            "(Service: {prefix}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"
-        ),
-    };
-    TaskFailure {
-        error: format!("{prefix}.{code}{suffix}"),
-        cause: format!("{} {from}", error.message),
-    }
-}
-
-/// A function's answer; its own error goes by its `errorType`, with the error document as cause.
-fn result_of(outcome: InvocationOutcome) -> Outcome {
-    match outcome.error {
-        Some(error) if error.error_type.is_empty() => Err(TaskFailure {
-            error: "Lambda.Unknown".to_owned(),
-            cause: format!(
-                "The cause could not be determined because Lambda did not return an error type. Returned payload: {}",
-                String::from_utf8_lossy(&outcome.payload)
-            ),
-        }),
-        Some(error) => Err(TaskFailure {
-            error: error.error_type,
-            cause: String::from_utf8_lossy(&outcome.payload).into_owned(),
-        }),
-        None if outcome.payload.is_empty() => Ok(Value::Null),
-        None => serde_json::from_slice(&outcome.payload).map_err(|error| TaskFailure {
-            error: "Lambda.Unknown".to_owned(),
-            cause: format!("the function answered with something that is not JSON: {error}"),
-        }),
-    }
-}
-
-fn arrival(task: TaskId, outcome: Outcome) -> Arrival {
-    match outcome {
-        Ok(output) => Arrival::TaskSucceeded { task, output },
-        Err(failure) => Arrival::TaskFailed {
-            task,
-            error: Some(failure.error),
-            cause: Some(failure.cause),
-        },
-    }
-}
-
-fn submit_failed(task: TaskId, failure: TaskFailure) -> Arrival {
-    Arrival::TaskSubmitFailed {
-        task,
-        error: Some(failure.error),
-        cause: Some(failure.cause),
-    }
-}
-
 /// The end of a child that was waited for, as `.sync` tells it: DescribeExecution's members with capitals.
 fn child_ended(task: TaskId, child: &Run, parsed: bool) -> Arrival {
     let mut description = described_to_parent(child);
@@ -458,74 +349,4 @@ fn publication(parameters: &Value) -> Value {
         *message = Value::String(message.to_string());
     }
     parameters
-}
-
-/// `listObjectsV2` as the API has it: `ListObjectsV2`.
-fn pascal(action: &str) -> String {
-    upper_first(action)
-}
-
-fn upper_first(name: &str) -> String {
-    first_letter(name, |letter| letter.to_ascii_uppercase())
-}
-
-fn lower_first(name: &str) -> String {
-    first_letter(name, |letter| letter.to_ascii_lowercase())
-}
-
-fn first_letter(name: &str, change: impl Fn(char) -> char) -> String {
-    let mut letters = name.chars();
-    letters
-        .next()
-        .map(&change)
-        .into_iter()
-        .chain(letters)
-        .collect()
-}
-
-fn renamed_top(value: &Value, rename: fn(&str) -> String) -> Value {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| (rename(name), value.clone()))
-            .collect::<Map<_, _>>()
-            .into(),
-        other => other.clone(),
-    }
-}
-
-/// Renames the members at every depth; documents in text stay as they are.
-fn renamed(value: &Value, rename: fn(&str) -> String) -> Value {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| (rename(name), renamed(value, rename)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.iter().map(|item| renamed(item, rename)).collect(),
-        other => other.clone(),
-    }
-}
-
-/// Times as the SDK integrations write them: text instead of seconds.
-fn with_dates(value: Value) -> Value {
-    let is_date =
-        |name: &str| name.ends_with("Date") || name.ends_with("DateTime") || name == "Timestamp";
-    let written = |seconds: f64| {
-        let at = jiff::Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()?;
-        Some(at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
-    };
-    match value {
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| {
-                let date = value.as_f64().filter(|_| is_date(&name)).and_then(written);
-                let value = date.map_or_else(|| with_dates(value), Value::from);
-                (name, value)
-            })
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.into_iter().map(with_dates).collect(),
-        other => other,
-    }
 }

@@ -228,7 +228,7 @@ async fn a_child_is_stopped_when_the_task_that_waits_for_it_times_out() {
     let kid = bench.executions(&child).await.remove(0);
     assert_eq!(bench.describe(&kid).await["status"], "ABORTED");
     assert!(
-        bench.now().to_string() < "2026-11-21T00:02".to_owned(),
+        bench.now().to_string().as_str() < "2026-11-21T00:02",
         "{}",
         bench.now()
     );
