@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use aws_services::s3::PutOptions;
-use aws_services::{Interceptor, Observer, Occurrence};
+use aws_services::{Observer, Occurrence};
 use embedded_runtime::{ClockMode, ExecutionOutcome, Functions, Project, Runtime, RuntimeOptions};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -61,14 +61,6 @@ impl Pipeline {
         Self::start_with(Arc::new(TempDir::new()?), |options| {
             options.functions = Some(Functions::Processes(bootstrap));
             options.clock = ClockMode::Virtual;
-        })
-        .await
-    }
-
-    /// The same with faults.
-    pub(crate) async fn start_with_faults(faults: Arc<dyn Interceptor>) -> Result<Self> {
-        Self::start_with(Arc::new(TempDir::new()?), |options| {
-            options.interceptor = faults;
         })
         .await
     }

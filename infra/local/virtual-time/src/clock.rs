@@ -54,7 +54,9 @@ struct State {
 impl State {
     fn now(&self) -> Timestamp {
         match self.flowing_since {
-            Some(since) => self.base + SignedDuration::try_from(since.elapsed()).unwrap_or_default(),
+            Some(since) => {
+                self.base + SignedDuration::try_from(since.elapsed()).unwrap_or_default()
+            }
             None => self.base,
         }
     }
@@ -210,7 +212,11 @@ impl Clock {
             let mut state = self.inner.state.lock();
             state.sequence += 1;
             let key = (deadline, state.sequence);
-            let queue = if passive { &mut state.passive } else { &mut state.deadlines };
+            let queue = if passive {
+                &mut state.passive
+            } else {
+                &mut state.deadlines
+            };
             queue.insert(key, sender);
             state.guards == 0
         };
@@ -311,7 +317,10 @@ impl Alarm {
 fn next_waiter(state: &mut State) -> Option<((Timestamp, u64), oneshot::Sender<Work>)> {
     // Who has gone away must not move the time: a timeout that was called off would cost its whole span.
     for queue in [&mut state.deadlines, &mut state.passive] {
-        while queue.first_key_value().is_some_and(|(_, sender)| sender.is_closed()) {
+        while queue
+            .first_key_value()
+            .is_some_and(|(_, sender)| sender.is_closed())
+        {
             queue.pop_first();
         }
     }
@@ -319,7 +328,10 @@ fn next_waiter(state: &mut State) -> Option<((Timestamp, u64), oneshot::Sender<W
         Some((key, _)) => key.0.max(state.base),
         None => state.base,
     };
-    let passive_is_first = match (state.passive.first_key_value(), state.deadlines.first_key_value()) {
+    let passive_is_first = match (
+        state.passive.first_key_value(),
+        state.deadlines.first_key_value(),
+    ) {
         (Some((passive, _)), Some((active, _))) => passive.0 <= horizon && passive < active,
         (Some((passive, _)), None) => passive.0 <= horizon,
         (None, _) => false,
@@ -378,7 +390,10 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!passive.is_finished());
         drop(clock.sleep(Duration::from_secs(60)).await);
-        assert_eq!(passive.await.unwrap(), start() + SignedDuration::from_secs(30));
+        assert_eq!(
+            passive.await.unwrap(),
+            start() + SignedDuration::from_secs(30)
+        );
         assert_eq!(clock.now(), start() + SignedDuration::from_secs(60));
     }
 
