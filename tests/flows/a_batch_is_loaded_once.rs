@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::harness::{Pipeline, sample_rows, states_entered};
+use crate::harness::{Pipeline, history, sample_rows};
 
 #[tokio::test]
 async fn the_sample_is_loaded_whole_and_its_files_are_archived() -> Result<()> {
@@ -36,6 +36,10 @@ async fn the_sample_is_loaded_whole_and_its_files_are_archived() -> Result<()> {
     let mails = pipeline.mails();
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert!(mails[0].0.contains("batch first loaded"), "{mails:?}");
+    assert!(
+        mails[0].1.contains("\"ADDED\""),
+        "the extra workers came: {mails:?}"
+    );
     Ok(())
 }
 
@@ -124,18 +128,18 @@ async fn what_a_dead_run_left_in_staging_is_finished_before_the_next_batch() -> 
     Ok(())
 }
 
-/// The states that a whole run enters, machine by machine. `UPDATE_GOLDEN=1 cargo test -p end-to-end-tests` writes them anew.
+/// The history of the master's whole run. `UPDATE_GOLDEN=1 cargo test -p end-to-end-tests` writes them anew.
 #[tokio::test]
-async fn a_full_run_enters_the_states_that_are_on_record() -> Result<()> {
+async fn a_full_run_has_the_history_that_is_on_record() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     let outcome = pipeline.load("golden").await?;
     let mut found = String::new();
-    for name in states_entered(&pipeline, &outcome.execution_arn).await? {
-        found.push_str(&name);
+    for line in history(&pipeline, &outcome.execution_arn).await? {
+        found.push_str(&line);
         found.push('\n');
     }
-    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/master_states.txt");
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/master_history.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&golden, &found)?;
     }

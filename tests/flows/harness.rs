@@ -230,22 +230,29 @@ fn unzipped(bytes: &[u8]) -> Result<String> {
     Ok(text)
 }
 
-/// The names of the states that an execution entered, in order.
-pub(crate) async fn states_entered(pipeline: &Pipeline, execution: &str) -> Result<Vec<String>> {
-    let mut names = Vec::new();
+/// The events of an execution in order: their types, and the state where one is entered or left.
+pub(crate) async fn history(pipeline: &Pipeline, execution: &str) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
     let mut request = json!({ "executionArn": execution, "maxResults": 1000 });
     loop {
         let page = pipeline
             .states("GetExecutionHistory", request.clone())
             .await?;
         for event in page["events"].as_array().context("no events")? {
-            if let Some(name) = event["stateEnteredEventDetails"]["name"].as_str() {
-                names.push(name.to_owned());
-            }
+            let details = ["stateEnteredEventDetails", "stateExitedEventDetails"];
+            let name = details
+                .iter()
+                .find_map(|member| event[*member]["name"].as_str());
+            let kind = event["type"].as_str().context("an event without a type")?;
+            lines.push(
+                format!("{kind} {}", name.unwrap_or_default())
+                    .trim_end()
+                    .to_owned(),
+            );
         }
         match page["nextToken"].as_str() {
             Some(token) => request["nextToken"] = json!(token),
-            None => return Ok(names),
+            None => return Ok(lines),
         }
     }
 }

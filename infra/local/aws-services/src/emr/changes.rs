@@ -10,7 +10,7 @@ use super::input::{
     OfCluster, PutAutoTerminationPolicy, RemoveTags, RunJobFlow,
 };
 use super::launch::{self, MOST_STEPS};
-use super::model::{Cluster, Reason, Role};
+use super::model::{Cluster, ClusterState, Reason, Role};
 use super::queries::{must_use, no_step};
 use super::requested_capacity;
 use crate::failure::ServiceError;
@@ -112,7 +112,7 @@ impl Emr {
         self.change(&request.cluster_id, |cluster, now, world| {
             must_use(cluster, false, "ModifyInstanceFleet")?;
             let index = fleet(cluster, &wanted.instance_fleet_id)?;
-            if !cluster.is_ready() {
+            if !matches!(cluster.state, ClusterState::Running | ClusterState::Waiting) {
                 return Err(invalid("An instance fleet may only be modified when the cluster is running or waiting."));
             }
             let collection = &mut cluster.collections[index];
