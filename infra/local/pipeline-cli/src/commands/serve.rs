@@ -80,9 +80,11 @@ fn welcome(runtime: &Runtime, paint: Paint) -> String {
         lines.push(String::new());
     }
     lines.push(paint.heading("For the AWS CLI (any credentials will do)"));
+    // Version 1 of the AWS CLI does not read AWS_REGION.
     lines.push(format!(
-        "  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
+        "  export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={region}"
     ));
+    lines.push("  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local".to_owned());
     let master = runtime.stack().state_machine("master");
     match (&master, runtime.bucket()) {
         (Some(master), Ok(bucket)) => {
