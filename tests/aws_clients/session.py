@@ -100,8 +100,7 @@ def clusters_and_steps():
 
 def the_rest():
     claim("the AWS CLI invokes a function", cli(
-        "lambda", "invoke", "--function-name", f"{STACK}-status_emr", "--payload", "{}",
-        "--cli-binary-format", "raw-in-base64-out", os.devnull)["FunctionError"] == "Unhandled")
+        "lambda", "invoke", "--function-name", f"{STACK}-status_emr", "--payload", "{}", os.devnull)["FunctionError"] == "Unhandled")
     claim("sts says who calls", cli("sts", "get-caller-identity")["Account"].isdigit())
     topics = boto3.client("sns").list_topics()["Topics"]
     claim("boto3 lists the alert topic", any(t["TopicArn"].endswith(f"{STACK}-alerts") for t in topics))
