@@ -27,10 +27,23 @@ pub(super) fn failure(error: &ServiceError) -> Reply {
 
 /// A piece of a path, with `%3A` and the like read back.
 pub(crate) fn percent_decoded(piece: &str) -> String {
-    // A form decodes percent signs too, but reads `+` as a space; in a path it is a plus.
-    let piece = piece.replace('+', "%2B");
+    // A form decodes percent signs too, but reads `+` and `&` in ways of its own; in a path they stand for themselves.
+    let piece = piece.replace('+', "%2B").replace('&', "%26");
     url::form_urlencoded::parse(format!("piece={piece}").as_bytes())
         .map(|(_, value)| value.into_owned())
         .next()
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_signs_are_decoded_and_everything_else_is_kept() {
+        assert_eq!(
+            percent_decoded("gr%C3%B6%C3%9Fe%2F1+2&3=4%"),
+            "größe/1+2&3=4%"
+        );
+    }
 }

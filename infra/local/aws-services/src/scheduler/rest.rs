@@ -5,6 +5,7 @@ use http::request::Parts;
 use serde_json::{Map, Value};
 
 use crate::failure::ServiceError;
+use crate::gateway::percent_decoded;
 
 /// Finds action and members. Path and query add to the body's members, under the names that the actions use.
 pub(crate) fn read(parts: &Parts, body: &Bytes) -> Result<(String, Value), ServiceError> {
@@ -46,37 +47,4 @@ pub(crate) fn read(parts: &Parts, body: &Bytes) -> Result<(String, Value), Servi
         members.insert("Name".to_owned(), percent_decoded(name).into());
     }
     Ok((action.to_owned(), members.into()))
-}
-
-/// A path segment without its percent signs; what is not UTF-8 is replaced.
-pub(crate) fn percent_decoded(segment: &str) -> String {
-    let bytes = segment.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hexadecimal = bytes
-            .get(at + 1..at + 3)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        match hexadecimal.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if bytes[at] == b'%' => {
-                decoded.push(byte);
-                at += 3;
-            }
-            _ => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percent_signs_are_decoded_and_broken_ones_kept() {
-        assert_eq!(percent_decoded("gr%C3%B6%C3%9Fe%2F1%"), "größe/1%");
-    }
 }
