@@ -16,9 +16,9 @@ use tokio::sync::Semaphore;
 use virtual_time::{Clock, Entropy};
 
 use crate::{
-    Call, FunctionError, FunctionInvoker, Interceptor, Invocation, InvocationOutcome, InvokeError,
-    Observer, Occurrence, ServiceError, Services, ServicesConfig, StepOutcome, StepProgressSink,
-    StepRequest, StepRunner, Verdict,
+    Call, Custody, FunctionError, FunctionInvoker, Interceptor, Invocation, InvocationOutcome,
+    InvokeError, Observer, Occurrence, ServiceError, Services, ServicesConfig, StepOutcome,
+    StepProgressSink, StepRequest, StepRunner, Verdict,
 };
 
 /// What a made-up function answers: its result, or `errorType` and `errorMessage`.
@@ -236,7 +236,11 @@ struct Invoker(Arc<Stage>);
 
 #[async_trait]
 impl FunctionInvoker for Invoker {
-    async fn invoke(&self, invocation: Invocation) -> Result<InvocationOutcome, InvokeError> {
+    async fn invoke(
+        &self,
+        invocation: Invocation,
+        _: &mut Custody,
+    ) -> Result<InvocationOutcome, InvokeError> {
         let event: Value = serde_json::from_slice(&invocation.payload).unwrap();
         let name = invocation.function_name;
         self.0

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use virtual_time::Work;
 
 /// One invocation of a function, synchronous.
 #[derive(Debug, Clone)]
@@ -68,9 +69,17 @@ pub enum InvokeError {
     Service(String),
 }
 
-/// Runs functions. The caller holds a `Work` guard until the answer is there.
+/// Whose guard an invocation runs under. The invoker takes it, lets go while the function waits for an answer that never
+/// comes, so that time can reach a timeout, and leaves a guard here when it is done. The caller holds no other.
+pub type Custody = Option<Work>;
+
+/// Runs functions.
 #[async_trait]
 pub trait FunctionInvoker: Send + Sync + 'static {
     /// Runs the function to its end. Dropping the future abandons the invocation.
-    async fn invoke(&self, invocation: Invocation) -> Result<InvocationOutcome, InvokeError>;
+    async fn invoke(
+        &self,
+        invocation: Invocation,
+        custody: &mut Custody,
+    ) -> Result<InvocationOutcome, InvokeError>;
 }

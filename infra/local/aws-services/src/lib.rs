@@ -32,7 +32,7 @@ pub mod sts;
 pub use context::Context;
 pub use failure::{ServiceError, StartError};
 pub use function_invoker::{
-    FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError,
+    Custody, FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError,
 };
 pub use gateway::{Body, ConnectionLost};
 pub use interceptor::{Call, Interceptor, PassEverything, Verdict};

@@ -91,15 +91,18 @@ async fn functions_run_as_processes_that_find_the_services() {
     };
     let options = options.with_project(project, Functions::Processes(binary));
     let runtime = Runtime::start(options).await.unwrap();
-    let work = runtime.clock().work();
     let invocation = aws_services::Invocation {
         function_name: runtime.stack().functions[0].name.clone(),
         qualifier: None,
         payload: bytes::Bytes::from_static(br#"{"ClusterId": "j-0123456789ABC"}"#),
         client_context: None,
     };
-    let outcome = runtime.services().lambda.invoke(invocation).await.unwrap();
-    drop(work);
+    let outcome = runtime
+        .services()
+        .lambda
+        .invoke(invocation, &mut None)
+        .await
+        .unwrap();
     let error = outcome.error.unwrap();
     assert_eq!(error.error_type, "ClusterNotFound", "{error:?}");
     assert!(
@@ -127,7 +130,12 @@ async fn handlers_in_this_process_find_the_services() {
         payload: bytes::Bytes::from_static(br#"{"ClusterId": "j-0123456789ABC"}"#),
         client_context: None,
     };
-    let outcome = runtime.services().lambda.invoke(invocation).await.unwrap();
+    let outcome = runtime
+        .services()
+        .lambda
+        .invoke(invocation, &mut None)
+        .await
+        .unwrap();
     assert_eq!(outcome.error.unwrap().error_type, "ClusterNotFound");
     runtime.shutdown().await;
 }
@@ -145,21 +153,106 @@ impl Interceptor for NeverAnswersEmr {
 }
 
 #[tokio::test]
-async fn a_call_that_is_never_answered_does_not_stop_a_simulation() {
+async fn a_call_that_is_never_answered_is_given_up_as_the_sdk_does_in_pipeline_time() {
     let folder = tempfile::tempdir().unwrap();
-    let project = small_project(folder.path(), "status_emr");
-    let mut options =
-        started(&folder.path().join("root")).with_project(project, Functions::InProcess);
-    options.interceptor = Arc::new(NeverAnswersEmr);
-    let runtime = Runtime::start(options).await.unwrap();
+    let runtime = with_hanging_emr(folder.path(), Functions::InProcess).await;
+    let began = (runtime.clock().now(), std::time::Instant::now());
     let invocation = aws_services::Invocation {
         function_name: runtime.stack().functions[0].name.clone(),
         qualifier: None,
         payload: bytes::Bytes::from_static(br#"{"ClusterId": "j-0123456789ABC"}"#),
         client_context: None,
     };
-    let outcome = runtime.services().lambda.invoke(invocation).await.unwrap();
+    let lambda = &runtime.services().lambda;
+    let outcome = lambda.invoke(invocation, &mut None).await.unwrap();
     assert_eq!(outcome.error.unwrap().error_type, "ServiceUnavailable");
+    // Three attempts of six seconds and the pauses between them.
+    let passed = runtime.clock().now().duration_since(began.0).as_secs();
+    assert!((18..60).contains(&passed), "{passed}");
+    assert!(began.1.elapsed() < std::time::Duration::from_secs(10));
+    runtime.shutdown().await;
+}
+
+/// A runtime whose only function asks EMR, which never answers.
+async fn with_hanging_emr(folder: &Path, functions: Functions) -> Runtime {
+    let project = small_project(folder, "status_emr");
+    let mut options = started(&folder.join("root"));
+    if functions != Functions::InProcess {
+        options.clock = ClockMode::Virtual;
+    }
+    options.interceptor = Arc::new(NeverAnswersEmr);
+    Runtime::start(options.with_project(project, functions))
+        .await
+        .unwrap()
+}
+
+/// Runs a state machine whose one task calls the function that hangs. Returns error, cause and how much pipeline time has
+/// passed, in seconds.
+async fn task_that_hangs(runtime: &Runtime, timeout_seconds: u64) -> (String, String, i64) {
+    let began = (runtime.clock().now(), std::time::Instant::now());
+    let definition = json!({"StartAt": "Ask", "States": {"Ask": {
+        "Type": "Task",
+        "Resource": runtime.stack().functions[0].arn,
+        "TimeoutSeconds": timeout_seconds,
+        "End": true,
+    }}});
+    let states = &runtime.services().states;
+    let execution = {
+        let _work = runtime.clock().work();
+        let role = "arn:aws:iam::000000000000:role/any";
+        let request =
+            json!({"name": "asks", "definition": definition.to_string(), "roleArn": role});
+        let machine = states.call("CreateStateMachine", request).await.unwrap();
+        let input = json!({"ClusterId": "j-0123456789ABC"}).to_string();
+        let request = json!({"stateMachineArn": machine["stateMachineArn"], "input": input});
+        let started = states.call("StartExecution", request).await.unwrap();
+        started["executionArn"].as_str().unwrap().to_owned()
+    };
+    let outcome = runtime.wait(&execution).await.unwrap();
+    assert!(
+        began.1.elapsed() < std::time::Duration::from_secs(30),
+        "time passed for real"
+    );
+    let passed = runtime.clock().now().duration_since(began.0).as_secs();
+    (
+        outcome.error.unwrap_or_default(),
+        outcome.cause.unwrap_or_default(),
+        passed,
+    )
+}
+
+#[tokio::test]
+async fn a_task_times_out_in_pipeline_time_while_its_handler_waits_for_a_hung_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = with_hanging_emr(folder.path(), Functions::InProcess).await;
+    let (error, _, passed) = task_that_hangs(&runtime, 5).await;
+    assert_eq!((error.as_str(), passed), ("States.Timeout", 5));
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_task_times_out_in_pipeline_time_while_its_process_waits_for_a_hung_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Project::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let binary = crate::bootstrap::build(&repository, &|_| {}).await.unwrap();
+    let runtime = with_hanging_emr(folder.path(), Functions::Processes(binary)).await;
+    let (error, _, passed) = task_that_hangs(&runtime, 50).await;
+    assert_eq!(error, "States.Timeout");
+    assert!((50..55).contains(&passed), "{passed}");
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_process_times_out_in_pipeline_time_while_it_waits_for_a_hung_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Project::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let binary = crate::bootstrap::build(&repository, &|_| {}).await.unwrap();
+    let runtime = with_hanging_emr(folder.path(), Functions::Processes(binary)).await;
+    let function = runtime.stack().functions[0].timeout.as_secs();
+    let (error, cause, passed) = task_that_hangs(&runtime, 10 * function).await;
+    assert_eq!(error, "Sandbox.Timedout", "{cause}");
+    let passed = u64::try_from(passed).unwrap();
+    assert!((function..function + 5).contains(&passed), "{passed}");
     runtime.shutdown().await;
 }
 

@@ -39,7 +39,8 @@ pub struct Invocation {
     pub invoked_arn: String,
     /// The event, JSON.
     pub payload: Bytes,
-    /// Custody of the work: the host holds it for the life of the invocation and gives it back in the [`Outcome`].
+    /// Custody of the work: the host holds it for the life of the invocation and gives it back with the [`Outcome`]. It is
+    /// let go while the function waits for an answer that never comes.
     pub work: Work,
 }
 
@@ -62,8 +63,6 @@ pub struct Outcome {
     pub init_duration: Option<Duration>,
     /// The peak resident memory of the process in bytes, where the system tells it.
     pub max_memory_bytes: Option<u64>,
-    /// Custody, given back.
-    pub work: Work,
 }
 
 impl Outcome {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use virtual_time::{Clock, Entropy};
+use virtual_time::{Clock, Entropy, Work};
 
 use crate::environment::{Custody, Ending, Environment, Failure};
 use crate::figures::FunctionFigures;
@@ -136,13 +136,17 @@ impl Host {
         }
     }
 
-    /// Runs a function to its end. The invocation goes on when the caller goes away, as it does on Lambda.
-    pub async fn invoke(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
+    /// Runs a function to its end, and gives the guard back. The invocation goes on when the caller goes away, as it does
+    /// on Lambda.
+    pub async fn invoke(&self, invocation: Invocation) -> (Result<Outcome, InvokeError>, Work) {
         let function = invocation.function.clone();
         let inner = Arc::clone(&self.inner);
         match tokio::spawn(async move { inner.invoke(invocation).await }).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(InvokeError::ShuttingDown { function }),
+            Ok(ended) => ended,
+            Err(_) => {
+                let work = self.inner.config.clock.work();
+                (Err(InvokeError::ShuttingDown { function }), work)
+            }
         }
     }
 
@@ -193,14 +197,18 @@ impl Host {
 }
 
 impl Inner {
-    async fn invoke(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
+    async fn invoke(&self, invocation: Invocation) -> (Result<Outcome, InvokeError>, Work) {
         if invocation.payload.len() > PAYLOAD_LIMIT {
-            return Err(InvokeError::RequestTooLarge {
+            let error = InvokeError::RequestTooLarge {
                 function: invocation.function,
                 bytes: invocation.payload.len(),
-            });
+            };
+            return (Err(error), invocation.work);
         }
-        let (function, warm) = self.claim(&invocation.function)?;
+        let (function, warm) = match self.claim(&invocation.function) {
+            Ok(claimed) => claimed,
+            Err(error) => return (Err(error), invocation.work),
+        };
         let custody = Arc::new(Custody::default());
         custody.hold(invocation.work);
         let call = Call {
@@ -217,7 +225,13 @@ impl Inner {
             }
             None => self.run_cold(&call).await,
         };
-        Ok(self.conclude(call, course))
+        let custody = Arc::clone(&call.custody);
+        let outcome = self.conclude(call, course);
+        let work = custody.take();
+        (
+            Ok(outcome),
+            work.unwrap_or_else(|| self.config.clock.work()),
+        )
     }
 
     /// A free place and, if there is one, a warm environment.
@@ -426,10 +440,6 @@ impl Inner {
             billed_duration,
             init_duration,
             max_memory_bytes: ending.max_memory_bytes,
-            work: call
-                .custody
-                .take()
-                .unwrap_or_else(|| self.config.clock.work()),
         }
     }
 

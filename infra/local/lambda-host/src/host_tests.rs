@@ -63,7 +63,7 @@ impl Stage {
             payload: Bytes::from(event.to_string()),
             work: self.clock.work(),
         };
-        self.host.invoke(invocation).await
+        self.host.invoke(invocation).await.0
     }
 }
 
@@ -92,7 +92,7 @@ async fn an_unknown_function_is_named() {
         payload: Bytes::from_static(b"{}"),
         work: stage.clock.work(),
     };
-    let error = stage.host.invoke(invocation).await.unwrap_err();
+    let error = stage.host.invoke(invocation).await.0.unwrap_err();
     assert_eq!(error.to_string(), "function nobody does not exist");
 }
 

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::context::{CallFailure, obey};
 use crate::failure::ServiceError;
+use crate::function_invoker::Custody;
 use crate::interceptor::Call;
 use crate::services::Services;
 use scope::{Protocol, Service};
@@ -77,7 +78,7 @@ pub(crate) async fn answer(
     services: &Services,
     request: Request<Body>,
 ) -> Result<Response<Body>, ConnectionLost> {
-    let work = services.context.clock.work();
+    let mut custody: Custody = Some(services.context.clock.work());
     let request_id = services.context.entropy.uuid();
     let (parts, body) = request.into_parts();
     let scope = scope::resolve(&parts);
@@ -85,7 +86,7 @@ pub(crate) async fn answer(
     let outcome = if scope.service == Service::S3 {
         answer_s3(services, &scope.access_key, parts, body).await
     } else {
-        answer_call(services, &scope, &parts, body, &request_id).await
+        answer_call(services, &scope, &parts, body, &request_id, &mut custody).await
     };
     match outcome {
         Ok(response) => Ok(dated(services, response)),
@@ -102,7 +103,7 @@ pub(crate) async fn answer(
         }
         Err(CallFailure::ConnectionLost) => Err(ConnectionLost),
         Err(CallFailure::Hang) => {
-            drop(work);
+            drop(custody);
             std::future::pending().await
         }
     }
@@ -148,6 +149,7 @@ async fn answer_call(
     parts: &http::request::Parts,
     body: Body,
     request_id: &str,
+    custody: &mut Custody,
 ) -> Result<Response<Body>, CallFailure> {
     let body = collect(body).await.map_err(CallFailure::Answered)?;
     let (action, request) = read(scope, parts, &body).map_err(CallFailure::Answered)?;
@@ -157,7 +159,7 @@ async fn answer_call(
         caller: scope.access_key.clone(),
         request,
     };
-    let effect = carry_out(services, scope, &call, body, request_id);
+    let effect = carry_out(services, scope, &call, body, request_id, custody);
     let reply = services.context.intercepted(&call, effect).await?;
     Ok(respond(reply, request_id))
 }
@@ -192,6 +194,7 @@ async fn carry_out(
     call: &Call,
     body: Bytes,
     request_id: &str,
+    custody: &mut Custody,
 ) -> Result<Reply, ServiceError> {
     let (action, input) = (call.action.as_str(), call.request.clone());
     let output = match scope.service {
@@ -201,7 +204,9 @@ async fn carry_out(
         Service::Scheduler => services.scheduler.call(action, input).await?,
         Service::Sns => services.sns.call(action, input).await?,
         Service::Sts => crate::sts::call(&services.context, action, &scope.access_key)?,
-        Service::Lambda => return crate::lambda::answer(&services.lambda, call, body).await,
+        Service::Lambda => {
+            return crate::lambda::answer(&services.lambda, call, body, custody).await;
+        }
         Service::S3 | Service::Unknown => return Err(ServiceError::internal("no such service")),
     };
     Ok(scope

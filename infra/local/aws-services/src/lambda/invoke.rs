@@ -13,7 +13,7 @@ use virtual_time::Work;
 use super::{Lambda, invalid_parameter, not_found};
 use crate::deadline;
 use crate::failure::ServiceError;
-use crate::function_invoker::{Invocation, InvocationOutcome, InvokeError};
+use crate::function_invoker::{Custody, Invocation, InvocationOutcome, InvokeError};
 use crate::gateway::Reply;
 
 /// A function and, if asked for, its version or alias.
@@ -76,6 +76,7 @@ pub(super) async fn answer(
     lambda: &Arc<Lambda>,
     request: &Value,
     body: Bytes,
+    custody: &mut Custody,
 ) -> Result<Reply, ServiceError> {
     let name = FunctionName::of_request(request)?;
     let payload = if body.is_empty() {
@@ -102,7 +103,7 @@ pub(super) async fn answer(
     match request.get("InvocationType").and_then(Value::as_str) {
         None | Some("RequestResponse") => {
             let outcome = lambda
-                .invoke(invocation)
+                .invoke(invocation, custody)
                 .await
                 .map_err(|error| refusal(&error))?;
             let with_log = request.get("LogType").and_then(Value::as_str) == Some("Tail");
@@ -163,22 +164,23 @@ pub(crate) fn refusal(error: &InvokeError) -> ServiceError {
 }
 
 /// An event is tried three times, after one minute and after two more.
-async fn deliver_event(lambda: Arc<Lambda>, invocation: Invocation, mut work: Work) {
+async fn deliver_event(lambda: Arc<Lambda>, invocation: Invocation, work: Work) {
     let clock = lambda.context.clock.clone();
+    let mut custody = Some(work);
     for pause in [Some(60), Some(120), None] {
-        let failed = match lambda.invoke(invocation.clone()).await {
+        let failed = match lambda.invoke(invocation.clone(), &mut custody).await {
             Ok(outcome) => outcome.error.is_some(),
             Err(_) => true,
         };
         match pause {
             Some(seconds) if failed => {
-                work = deadline::reached(&clock, clock.after(Duration::from_secs(seconds)), work)
-                    .await;
+                let next = clock.after(Duration::from_secs(seconds));
+                let work = custody.take().unwrap_or_else(|| clock.work());
+                custody = Some(deadline::reached(&clock, next, work).await);
             }
             _ => break,
         }
     }
-    drop(work);
 }
 
 #[cfg(test)]

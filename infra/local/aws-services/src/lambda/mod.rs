@@ -19,7 +19,9 @@ use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::failure::{ServiceError, StartError};
-use crate::function_invoker::{FunctionInvoker, Invocation, InvocationOutcome, InvokeError};
+use crate::function_invoker::{
+    Custody, FunctionInvoker, Invocation, InvocationOutcome, InvokeError,
+};
 use crate::gateway::Reply;
 use crate::interceptor::Call;
 use crate::observer::Occurrence;
@@ -70,8 +72,12 @@ impl Lambda {
         self.context.arn("lambda", &format!("function:{name}"))
     }
 
-    /// Runs a function to its end. The caller holds a `Work` guard.
-    pub async fn invoke(&self, invocation: Invocation) -> Result<InvocationOutcome, InvokeError> {
+    /// Runs a function to its end, under the caller's guard.
+    pub async fn invoke(
+        &self,
+        invocation: Invocation,
+        custody: &mut Custody,
+    ) -> Result<InvocationOutcome, InvokeError> {
         let version = {
             let functions = self.functions.lock();
             functions
@@ -86,7 +92,7 @@ impl Lambda {
             return Err(InvokeError::NotFound(self.qualified_arn(&name)));
         };
         let function_name = invocation.function_name.clone();
-        let mut outcome = self.invoker.invoke(invocation).await?;
+        let mut outcome = self.invoker.invoke(invocation, custody).await?;
         if outcome.executed_version.is_empty() {
             outcome.executed_version = version;
         }
@@ -215,9 +221,10 @@ pub(crate) async fn answer(
     lambda: &Arc<Lambda>,
     call: &Call,
     body: Bytes,
+    custody: &mut Custody,
 ) -> Result<Reply, ServiceError> {
     let document = match call.action.as_str() {
-        "Invoke" => return invoke::answer(lambda, &call.request, body).await,
+        "Invoke" => return invoke::answer(lambda, &call.request, body, custody).await,
         "ListFunctions" => lambda.list(&call.request)?,
         "GetFunction" => {
             let (function, qualifier) = lambda.find(&call.request)?;

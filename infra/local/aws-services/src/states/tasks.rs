@@ -16,7 +16,7 @@ use super::outcome::{
 };
 use super::run::Run;
 use super::{StepFunctions, objects};
-use crate::function_invoker::{Invocation, InvocationOutcome};
+use crate::function_invoker::{Custody, Invocation, InvocationOutcome};
 use crate::interceptor::Call;
 use crate::lambda::refusal;
 
@@ -29,21 +29,24 @@ impl StepFunctions {
         work: Work,
     ) -> Option<(Arrival, Work)> {
         let task = start.task;
-        let called = match &start.resource {
-            Resource::Function { arn } => self
-                .invoke(arn, &start.arguments)
-                .await
-                .map(|outcome| outcome.and_then(result_of)),
-            Resource::Activity { arn } => Some(Err(TaskFailure {
-                error: "UnsupportedResource".to_owned(),
-                cause: format!("the local runtime does not support activities: {arn}"),
-            })),
+        // Nobody waits for a call that hangs: the guard is let go, so that time can reach the task's timeout.
+        let (outcome, work) = match &start.resource {
+            Resource::Function { arn } => {
+                let (outcome, work) = self.invoke(arn, &start.arguments, work).await?;
+                (outcome.and_then(result_of), work)
+            }
+            Resource::Activity { arn } => {
+                let failure = TaskFailure {
+                    error: "UnsupportedResource".to_owned(),
+                    cause: format!("the local runtime does not support activities: {arn}"),
+                };
+                (Err(failure), work)
+            }
             Resource::Integration(integration) => {
                 return self.integrate(run, &start, integration, work).await;
             }
         };
-        // Nobody waits for a call that hangs: the guard is let go, so that time can reach the task's timeout.
-        Some((arrival(task, called?), work))
+        Some((arrival(task, outcome), work))
     }
 
     async fn integrate(
@@ -51,7 +54,7 @@ impl StepFunctions {
         run: &Arc<Run>,
         start: &StartTask,
         integration: &Integration,
-        work: Work,
+        mut work: Work,
     ) -> Option<(Arrival, Work)> {
         let task = start.task;
         if integration.pattern == IntegrationPattern::WaitForTaskToken
@@ -65,7 +68,12 @@ impl StepFunctions {
             ("states", "startExecution") => {
                 return self.start_child(run, start, integration, work).await;
             }
-            ("lambda", "invoke") => self.invoke_by_parameters(&start.arguments).await?,
+            ("lambda", "invoke") => {
+                let called = self.invoke_by_parameters(&start.arguments, work).await?;
+                let outcome;
+                (outcome, work) = called;
+                outcome
+            }
             ("sns", "publish") => {
                 let answer = self
                     .sdk_call("sns", "SNS", "Publish", publication(&start.arguments))
@@ -186,12 +194,13 @@ impl StepFunctions {
         }
     }
 
-    /// `None` when the call hangs.
+    /// `None` when the call hangs. While the function waits for something that hangs, nobody holds the guard.
     async fn invoke(
         &self,
         function_arn: &str,
         event: &Value,
-    ) -> Option<Result<InvocationOutcome, TaskFailure>> {
+        work: Work,
+    ) -> Option<(Result<InvocationOutcome, TaskFailure>, Work)> {
         let mut parts = function_arn.split(':').skip(6);
         let function_name = parts.next().unwrap_or_default().to_owned();
         let qualifier = parts.next().map(str::to_owned);
@@ -204,11 +213,8 @@ impl StepFunctions {
         let neighbours = match self.neighbours() {
             Ok(neighbours) => neighbours,
             Err(error) => {
-                return Some(Err(failure_of(
-                    "Lambda",
-                    error,
-                    &self.context.entropy.uuid(),
-                )));
+                let failure = failure_of("Lambda", error, &self.context.entropy.uuid());
+                return Some((Err(failure), work));
             }
         };
         let call = Call {
@@ -217,18 +223,22 @@ impl StepFunctions {
             caller: "states".to_owned(),
             request: json!({"FunctionName": function_arn, "Payload": event}),
         };
+        let mut custody: Custody = Some(work);
         let effect = async {
-            neighbours
-                .lambda
-                .invoke(invocation)
-                .await
-                .map_err(|error| refusal(&error))
+            let invoked = neighbours.lambda.invoke(invocation, &mut custody).await;
+            invoked.map_err(|error| refusal(&error))
         };
         let result = self.context.intercepted(&call, effect).await;
-        answered("Lambda", result, &self.context.entropy.uuid())
+        let outcome = answered("Lambda", result, &self.context.entropy.uuid())?;
+        let work = custody.unwrap_or_else(|| self.context.clock.work());
+        Some((outcome, work))
     }
 
-    async fn invoke_by_parameters(&self, parameters: &Value) -> Option<Outcome> {
+    async fn invoke_by_parameters(
+        &self,
+        parameters: &Value,
+        work: Work,
+    ) -> Option<(Outcome, Work)> {
         let name = parameters["FunctionName"].as_str().unwrap_or_default();
         let arn = match (name.starts_with("arn:"), parameters["Qualifier"].as_str()) {
             (true, None) => name.to_owned(),
@@ -242,15 +252,16 @@ impl StepFunctions {
             .get("Payload")
             .cloned()
             .unwrap_or_else(|| json!({}));
-        let outcome = self.invoke(&arn, &event).await?;
-        Some(outcome.and_then(|outcome| {
+        let (outcome, work) = self.invoke(&arn, &event, work).await?;
+        let outcome = outcome.and_then(|outcome| {
             let version = outcome.executed_version.clone();
             let payload = result_of(outcome)?;
             let mut answer =
                 self.with_metadata(json!({"ExecutedVersion": version, "Payload": payload}));
             answer["StatusCode"] = 200.into();
             Ok(answer)
-        }))
+        });
+        Some((outcome, work))
     }
 
     /// Adds what optimized integrations tell about the HTTP response.

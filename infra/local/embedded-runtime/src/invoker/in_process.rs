@@ -1,16 +1,17 @@
 //! Functions as calls within this process, for simulations: the real handlers and SDK clients, whose requests go to the
-//! services without a socket and whose waits cost nothing, so that a run does not depend on the machine.
+//! services without a socket and whose pauses and timeouts are pipeline time, so that a run does not depend on the machine.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_services::{
-    Body, FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError, Services,
+    Body, Custody, FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError,
+    Services,
 };
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
@@ -23,28 +24,14 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use functions::{Clients, Environment};
+use functions::{Clients, Environment, FunctionFailure};
+use futures::FutureExt;
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
-use virtual_time::{Clock, Entropy};
+use virtual_time::{Clock, Entropy, Work};
 
 use crate::template::resources::Function;
-
-/// Raised when the call of the present task will never be answered.
-#[derive(Debug, Clone, Default)]
-struct Hung(Arc<Notify>);
-
-tokio::task_local! {
-    static HUNG: Hung;
-}
-
-/// Lets the call of the present task, if it comes from a handler, give up.
-pub(crate) fn give_up_call() {
-    // Outside of a handler's call there is nobody to tell.
-    let _ = HUNG.try_with(|hung| hung.0.notify_one());
-}
 
 /// Calls handlers.
 pub(crate) struct InProcess {
@@ -59,6 +46,7 @@ pub(crate) struct InProcess {
 #[derive(Clone)]
 struct Registered {
     handler: String,
+    timeout: Duration,
     /// Kept between invocations, as a warm environment keeps them.
     clients: Clients,
 }
@@ -95,6 +83,7 @@ impl InProcess {
             .collect();
         let registered = Registered {
             handler: function.handler.clone(),
+            timeout: function.timeout,
             clients: Clients::from_sdk_config(sdk, environment),
         };
         self.functions
@@ -117,12 +106,12 @@ impl InProcess {
             .endpoint_url("http://127.0.0.1:4566")
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(SharedHttpClient::new(Gateway {
+                clock: self.clock.clone(),
                 services: Arc::clone(&self.services),
             }))
             .retry_config(functions::shared::clients::retries())
-            // A wait that costs nothing would let every call time out at once.
-            .timeout_config(TimeoutConfig::disabled())
-            .sleep_impl(SharedAsyncSleep::new(NoWait))
+            .timeout_config(functions::shared::clients::timeouts())
+            .sleep_impl(SharedAsyncSleep::new(PipelinePause(self.clock.clone())))
             .time_source(SharedTimeSource::new(PipelineTime(self.clock.clone())))
             .build()
     }
@@ -130,8 +119,11 @@ impl InProcess {
 
 #[async_trait]
 impl FunctionInvoker for InProcess {
-    async fn invoke(&self, invocation: Invocation) -> Result<InvocationOutcome, InvokeError> {
-        let _work = self.clock.work();
+    async fn invoke(
+        &self,
+        invocation: Invocation,
+        custody: &mut Custody,
+    ) -> Result<InvocationOutcome, InvokeError> {
         let registered = self
             .functions
             .lock()
@@ -144,21 +136,27 @@ impl FunctionInvoker for InProcess {
             .map_err(|error| InvokeError::Invalid(format!("the event is not JSON: {error}")))?;
         let request_id = self.entropy.uuid();
         let began = self.clock.now();
-        let result = functions::invoke(&registered.handler, &registered.clients, event).await;
+        let work = custody.take().unwrap_or_else(|| self.clock.work());
+        let (ending, work) = self.run(&registered, event, work).await;
+        *custody = Some(work);
         let duration =
             Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();
-        let (payload, error) = match result {
-            Ok(answer) => (answer, None),
-            Err(failure) => {
-                let error_type = failure.error_type.as_str().to_owned();
-                let document = json!({ "errorType": error_type, "errorMessage": failure.message });
-                let error = FunctionError {
-                    error_type,
-                    error_message: failure.message,
-                    handling: "Unhandled",
-                };
-                (document, Some(error))
-            }
+        let (payload, error) = match ending {
+            Ending::Answered(answer) => (answer, None),
+            Ending::Failed(failure) => failed(failure.error_type.as_str(), failure.message),
+            Ending::Panicked => failed(
+                "Runtime.ExitError",
+                format!(
+                    "RequestId: {request_id} Error: Runtime exited with error: exit status 101"
+                ),
+            ),
+            Ending::OutOfTime => failed(
+                "Sandbox.Timedout",
+                format!(
+                    "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
+                    registered.timeout.as_secs_f64()
+                ),
+            ),
         };
         let log_tail = match &error {
             Some(error) => format!("{}: {}\n", error.error_type, error.error_message),
@@ -177,9 +175,51 @@ impl FunctionInvoker for InProcess {
     }
 }
 
+/// How a handler's call ended.
+enum Ending {
+    Answered(Value),
+    Failed(FunctionFailure),
+    Panicked,
+    OutOfTime,
+}
+
+impl InProcess {
+    /// Runs a handler until it ends or its time is up. Time can pass only while it waits for a pause or for an answer that
+    /// never comes.
+    async fn run(&self, registered: &Registered, event: Value, work: Work) -> (Ending, Work) {
+        let alarm = self.clock.alarm(self.clock.after(registered.timeout));
+        let ticket = alarm.ticket();
+        let call = functions::invoke(&registered.handler, &registered.clients, event);
+        let call = tokio::task::unconstrained(AssertUnwindSafe(call).catch_unwind());
+        let ended = tokio::select! {
+            biased;
+            (ended, work) = self.clock.attended(call, work) => match ended {
+                Ok(Ok(answer)) => (Ending::Answered(answer), work),
+                Ok(Err(failure)) => (Ending::Failed(failure), work),
+                Err(_) => (Ending::Panicked, work),
+            },
+            work = alarm.rings() => (Ending::OutOfTime, work),
+        };
+        self.clock.call_off(ticket);
+        ended
+    }
+}
+
+/// The document of a failure as Lambda has it, and the failure.
+fn failed(error_type: &str, error_message: String) -> (Value, Option<FunctionError>) {
+    let document = json!({ "errorType": error_type, "errorMessage": error_message });
+    let error = FunctionError {
+        error_type: error_type.to_owned(),
+        error_message,
+        handling: "Unhandled",
+    };
+    (document, Some(error))
+}
+
 /// The services as an HTTP client.
 #[derive(Clone)]
 struct Gateway {
+    clock: Clock,
     services: Arc<OnceLock<Weak<Services>>>,
 }
 
@@ -202,6 +242,7 @@ impl HttpClient for Gateway {
 impl HttpConnector for Gateway {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let services = self.services.get().and_then(Weak::upgrade);
+        let clock = self.clock.clone();
         HttpConnectorFuture::new(async move {
             let Some(services) = services else {
                 return Err(ConnectorError::io(
@@ -213,14 +254,12 @@ impl HttpConnector for Gateway {
                 .map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
             let request = http::Request::from_parts(parts, Body::new(body));
-            let hung = Hung::default();
-            let answer = HUNG.scope(hung.clone(), async { services.call(request).await });
-            let response = tokio::select! {
-                biased;
-                answer = answer => answer.map_err(|error| ConnectorError::io(error.into()))?,
-                // What a client that gives up would see; it gives up at once.
-                () = hung.0.notified() => return Err(ConnectorError::timeout("no answer".into())),
-            };
+            let response = services
+                .call(request)
+                .await
+                .map_err(|error| ConnectorError::io(error.into()))?;
+            // The answer is there, but its bytes may yet have to be read from a file.
+            let _work = clock.work();
             let (parts, body) = response.into_parts();
             let body = body
                 .collect()
@@ -233,13 +272,14 @@ impl HttpConnector for Gateway {
     }
 }
 
-/// Pauses between attempts take no time.
+/// Pauses between attempts, and the limits of calls, are pipeline time.
 #[derive(Debug)]
-struct NoWait;
+struct PipelinePause(Clock);
 
-impl AsyncSleep for NoWait {
-    fn sleep(&self, _duration: Duration) -> Sleep {
-        Sleep::new(tokio::task::yield_now())
+impl AsyncSleep for PipelinePause {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let clock = self.0.clone();
+        Sleep::new(async move { drop(clock.sleep(duration).await) })
     }
 }
 

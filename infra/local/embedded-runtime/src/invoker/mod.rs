@@ -5,7 +5,7 @@ use std::path::PathBuf;
 mod in_process;
 mod processes;
 
-pub(crate) use in_process::{InProcess, give_up_call};
+pub(crate) use in_process::InProcess;
 pub(crate) use processes::Processes;
 
 /// How functions are run.

@@ -1,7 +1,9 @@
 //! Functions as child processes: between the services' invoker and the function host.
 
 use async_trait::async_trait;
-use aws_services::{FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError};
+use aws_services::{
+    Custody, FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError,
+};
 use lambda_host::Host;
 use virtual_time::Clock;
 
@@ -15,7 +17,11 @@ pub(crate) struct Processes {
 
 #[async_trait]
 impl FunctionInvoker for Processes {
-    async fn invoke(&self, invocation: Invocation) -> Result<InvocationOutcome, InvokeError> {
+    async fn invoke(
+        &self,
+        invocation: Invocation,
+        custody: &mut Custody,
+    ) -> Result<InvocationOutcome, InvokeError> {
         let function = invocation.function_name;
         let mut invoked_arn = format!(
             "arn:aws:lambda:{}:{}:function:{function}",
@@ -32,26 +38,24 @@ impl FunctionInvoker for Processes {
             function,
             invoked_arn,
             payload: invocation.payload,
-            work: self.clock.work(),
+            work: custody.take().unwrap_or_else(|| self.clock.work()),
         };
-        let outcome = self
-            .host
-            .invoke(request)
-            .await
-            .map_err(|error| match error {
-                lambda_host::InvokeError::UnknownFunction { .. } => {
-                    InvokeError::NotFound(error.to_string())
-                }
-                lambda_host::InvokeError::TooManyRequests { .. } => {
-                    InvokeError::TooManyRequests(error.to_string())
-                }
-                lambda_host::InvokeError::RequestTooLarge { .. } => {
-                    InvokeError::Invalid(error.to_string())
-                }
-                lambda_host::InvokeError::ShuttingDown { .. } => {
-                    InvokeError::Service(error.to_string())
-                }
-            })?;
+        let (outcome, work) = self.host.invoke(request).await;
+        *custody = Some(work);
+        let outcome = outcome.map_err(|error| match error {
+            lambda_host::InvokeError::UnknownFunction { .. } => {
+                InvokeError::NotFound(error.to_string())
+            }
+            lambda_host::InvokeError::TooManyRequests { .. } => {
+                InvokeError::TooManyRequests(error.to_string())
+            }
+            lambda_host::InvokeError::RequestTooLarge { .. } => {
+                InvokeError::Invalid(error.to_string())
+            }
+            lambda_host::InvokeError::ShuttingDown { .. } => {
+                InvokeError::Service(error.to_string())
+            }
+        })?;
         let log_tail = outcome.log_tail().to_owned();
         Ok(InvocationOutcome {
             payload: outcome.payload,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_services::s3::{Condition, PutOptions};
 use aws_services::{
-    Call, FunctionInvoker, Interceptor, Invocation, InvocationOutcome, InvokeError, ServiceError,
-    ServicesConfig, StepProgress, Verdict,
+    Call, Custody, FunctionInvoker, Interceptor, Invocation, InvocationOutcome, InvokeError,
+    ServiceError, ServicesConfig, StepProgress, Verdict,
 };
 use hive_engine::{
     PartitionWritten, ProgressLine, QueryResult, StatementKind, StatementResult, TableWritten,
@@ -72,7 +72,11 @@ struct NoFunctions;
 
 #[async_trait]
 impl FunctionInvoker for NoFunctions {
-    async fn invoke(&self, request: Invocation) -> Result<InvocationOutcome, InvokeError> {
+    async fn invoke(
+        &self,
+        request: Invocation,
+        _: &mut Custody,
+    ) -> Result<InvocationOutcome, InvokeError> {
         panic!("no function is to be invoked: {request:?}")
     }
 }
