@@ -2,6 +2,7 @@
 //! while it is idle, and the invocation while one runs.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -239,6 +240,22 @@ impl Environment {
         // real one counts.
         let real_limit = tokio::time::sleep(timeout);
         tokio::pin!(real_limit);
+        // Set while the guard is still held: once it is let go, time jumps to the next deadline that the clock knows.
+        let alarm = clock.alarm(deadline);
+        let ticket = alarm.ticket();
+        let rings = alarm.rings();
+        tokio::pin!(rings);
+        let conversation = self.listen(custody, real_limit, rings).await;
+        clock.call_off(ticket);
+        conversation
+    }
+
+    async fn listen(
+        &mut self,
+        custody: &Custody,
+        mut real_limit: Pin<&mut tokio::time::Sleep>,
+        mut rings: Pin<&mut impl Future<Output = Work>>,
+    ) -> Conversation {
         let mut let_go = false;
         let mut answer = None;
         loop {
@@ -270,7 +287,7 @@ impl Environment {
                     let_go = true;
                     drop(custody.take());
                 }
-                work = clock.sleep_until(deadline), if let_go => {
+                work = &mut rings, if let_go => {
                     custody.hold(work);
                     return Conversation::OutOfTime(answer);
                 }
