@@ -16,6 +16,7 @@ use crate::shared::states::ClusterPhase;
 use crate::shared::tags;
 use crate::shared::worker_fleet::{Fleet, choose, list};
 
+const SWITCH_TO_ON_DEMAND: &str = "SWITCH_TO_ON_DEMAND";
 const MODIFY_INSTANCE_FLEET: &str = "elasticmapreduce:ModifyInstanceFleet";
 
 /// The cluster that needs more workers.
@@ -51,6 +52,10 @@ pub struct Response {
     status: &'static str,
     started_at: String,
     poll_after_seconds: u32,
+    /// When to ask again with `Market` ON_DEMAND: as long as the configuration waits for spot at launch, if it wants
+    /// on-demand workers instead at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback_after_seconds: Option<u32>,
     #[serde(flatten)]
     run: Run,
 }
@@ -135,7 +140,12 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         let call = clients.emr().modify_instance_fleet().cluster_id(id.as_str()).instance_fleet(change).send();
         call.await.map_err(|error| CallError::new(MODIFY_INSTANCE_FLEET, format!("{} of {id}", fleet.id), error))?;
     }
+    let fallback_after_seconds = match request.market {
+        Market::Spot => fallback(clients).await,
+        Market::OnDemand => None,
+    };
     Ok(Response {
+        fallback_after_seconds,
         worker_instance_fleet_id: fleet.id.clone(),
         target_total_workers: target,
         status: "ADDING",
@@ -144,6 +154,19 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         cluster_id: request.cluster_id,
         run: request.run,
     })
+}
+
+/// EMR falls back by itself at launch only. Without a configuration nobody has asked for a fallback.
+async fn fallback(clients: &Clients) -> Option<u32> {
+    clients.environment().get("Config_File_S3_Key")?;
+    match load(clients).await {
+        Ok(config) if config.spot.timeout_action == SWITCH_TO_ON_DEMAND => Some(config.spot.timeout_minutes * 60),
+        Ok(_) => None,
+        Err(error) => {
+            tracing::warn!("spot workers are waited for without a fallback: {error}");
+            None
+        }
+    }
 }
 
 /// The target that was written on the cluster when it was launched: the configuration may have changed since.
@@ -276,9 +299,11 @@ mod tests {
             .any("DescribeCluster", cluster_json("j-1", "WAITING", &TAGS[..1]))
             .any("ListInstanceFleets", fleets(&[fleet("CORE", 1, 2, 2)]))
             .s3_status("GET", "/workarea/config.ini", &[("if-none-match", "\"config\"")], 304)
-            .call("ModifyInstanceFleet", resize("if-CORE", 1, 5), json!({}));
+            .call("ModifyInstanceFleet", resize("if-CORE", 1, 5), json!({}))
+            .s3_status("GET", "/workarea/config.ini", &[("if-none-match", "\"config\"")], 304);
         let answer = invoke("add_worker_instances_emr", &replay.clients(&CONFIG), json!({"ClusterId": "j-1"})).await.unwrap();
         assert_eq!(answer["TargetTotalWorkers"], 6);
+        assert_eq!(answer["FallbackAfterSeconds"], 600, "as long as the configuration waits for spot at launch");
         replay.finish();
     }
 }

@@ -1,15 +1,21 @@
 //! `check_duplicate_emr`: whether a cluster of this pipeline is already up. The guard before a launch, and the reaper's way to
 //! find what an aborted execution has left.
 
+use aws_sdk_emr::types::ClusterSummary;
+use aws_smithy_types::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::shared::clients::Clients;
-use crate::shared::cluster::{Cluster, ClusterError, Ownership, active, active_visible};
+use crate::shared::cluster::{Cluster, ClusterError, Ownership, active, active_visible, launched_since};
 use crate::shared::config_source::{ConfigError, load};
 use crate::shared::errors::{ErrorType, Typed};
 use crate::shared::identifiers::ExecutionArn;
+use crate::shared::input::InvalidInput;
+use crate::shared::moment;
 use crate::shared::run::Run;
+use crate::shared::states::ClusterPhase;
 use crate::shared::tags;
+use crate::shared::usage::{Usage, usage};
 
 /// Whose clusters count.
 #[derive(Debug, Deserialize)]
@@ -17,6 +23,8 @@ use crate::shared::tags;
 pub struct Request {
     /// Only clusters of this execution count.
     owner_execution_arn: Option<ExecutionArn>,
+    /// With it, every cluster counts that was launched since then, ended ones too, and what each has cost is told.
+    created_after: Option<String>,
     /// The asking run; its own clusters are no duplicates.
     #[serde(flatten)]
     run: Run,
@@ -27,7 +35,7 @@ pub struct Request {
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
     status: &'static str,
-    /// The oldest of them.
+    /// The oldest of those that are up.
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster_id: Option<String>,
     clusters: Vec<Found>,
@@ -46,11 +54,16 @@ pub struct Found {
     execution_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     batch_id: Option<String>,
+    #[serde(flatten)]
+    usage: Option<Usage>,
 }
 
 /// Why the question has no answer. The guard then fails closed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// `CreatedAfter` is no time.
+    #[error(transparent)]
+    Input(#[from] InvalidInput),
     /// The pipeline's name is unknown.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -62,6 +75,7 @@ pub enum Error {
 impl Typed for Error {
     fn error_type(&self) -> ErrorType {
         match self {
+            Self::Input(error) => error.error_type(),
             Self::Config(error) => error.error_type(),
             Self::Cluster(error) => error.error_type(),
         }
@@ -90,22 +104,39 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
             (None, None) => ownership(cluster) != Ownership::Foreign,
         }
     };
-    let mut clusters = match &name {
-        Some(name) => active(clients, |summary| summary.name() == Some(name.as_str())).await?,
-        None => active_visible(clients).await?,
+    let of_this_name = |summary: &ClusterSummary| name.as_deref().is_none_or(|name| summary.name() == Some(name));
+    let since = request.created_after.as_deref().map(time).transpose()?;
+    let mut clusters = match (since, &name) {
+        (Some(since), _) => launched_since(clients, of_this_name, since).await?,
+        (None, Some(_)) => active(clients, of_this_name).await?,
+        (None, None) => active_visible(clients).await?,
     };
     clusters.retain(counts);
-    let clusters: Vec<Found> = clusters.into_iter().map(found).collect();
+    let up = |cluster: &&Cluster| matches!(cluster.phase(), ClusterPhase::Starting | ClusterPhase::Started);
+    let running = clusters.iter().find(up).map(|cluster| cluster.id.clone());
+    let mut listed = Vec::new();
+    for cluster in clusters {
+        let usage = match since {
+            Some(_) => Some(usage(clients, &cluster).await),
+            None => None,
+        };
+        listed.push(found(cluster, usage));
+    }
     Ok(Response {
-        status: if clusters.is_empty() { "NOTRUNNING" } else { "RUNNING" },
-        cluster_id: clusters.first().map(|first| first.cluster_id.clone()),
-        clusters,
+        status: if running.is_some() { "RUNNING" } else { "NOTRUNNING" },
+        cluster_id: running,
+        clusters: listed,
         run: request.run,
     })
 }
 
-fn found(cluster: Cluster) -> Found {
+fn time(text: &str) -> Result<DateTime, InvalidInput> {
+    moment::parse(text).ok_or_else(|| InvalidInput::new("CreatedAfter", format!("{text:?} is no time like 2026-11-21T02:00:00Z")))
+}
+
+fn found(cluster: Cluster, usage: Option<Usage>) -> Found {
     Found {
+        usage,
         execution_arn: cluster.tag(tags::EXECUTION_ARN).map(str::to_owned),
         batch_id: cluster.tag(tags::BATCH_ID).map(str::to_owned),
         cluster_id: cluster.id,

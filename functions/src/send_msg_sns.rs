@@ -1,10 +1,24 @@
-//! `send_msg_sns`: one mail through the topic. What the topic would refuse is made acceptable first, because a mail that is
-//! refused hides the failure that it was to report. The event comes back untouched.
+//! `send_msg_sns`: one mail through the topic. The text is the event's `Message`, or is written here from its `Report` of a
+//! run. What the topic would refuse is made acceptable first, because a mail that is refused hides the failure that it was
+//! to report. The event comes back untouched.
+
+mod causes;
+mod cost;
+mod layout;
+mod log_tail;
+mod mail;
+mod needs;
+mod redaction;
+mod report;
+mod stock;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::shared::clients::{Clients, EnvironmentMissing};
+use self::report::Report;
+use crate::shared::clients::{Clients, EnvironmentMissing, once};
 use crate::shared::errors::{CallError, ErrorType, Typed};
 use crate::shared::input::{self, InvalidInput};
 use crate::shared::names::shorten;
@@ -15,7 +29,10 @@ const LONGEST_SUBJECT: usize = 99;
 /// SNS's limit, in bytes.
 const LARGEST_MESSAGE: usize = 262_144;
 
-/// The event, kept as it is: `Message` of any JSON, and optionally `Subject` and `TopicArn` instead of the environment's.
+/// Throttled messages were not sent, and are tried again after these pauses.
+const THROTTLE_PAUSES: [u64; 3] = [1, 3, 9];
+
+/// The event, kept as it is: `Message` of any JSON or `Report` of a run, and optionally `Subject` and `TopicArn` instead of the environment's.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct Request {
@@ -44,6 +61,9 @@ pub enum Error {
     /// The call failed.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// There was no answer: the mail may have been sent, and a caller should not try again more than once.
+    #[error("the mail may have been sent: {0}")]
+    OutcomeUnknown(CallError),
 }
 
 impl Typed for Error {
@@ -53,26 +73,50 @@ impl Typed for Error {
             Self::Environment(error) => error.error_type(),
             Self::NotFound(_) => ErrorType::TopicNotFound,
             Self::Call(error) => error.error_type(),
+            Self::OutcomeUnknown(_) => ErrorType::OutcomeUnknown,
         }
     }
 }
 
-/// Publishes.
+/// Writes, if need be, and publishes.
 pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
     let environment = clients.environment();
-    let message = message(&request.event)?;
+    let report: Option<Report> = input::field(&request.event, "Report")?;
+    let (written, message) = match &report {
+        Some(report) => {
+            let mail = mail::write(clients, report).await;
+            (Some(mail.subject), whole(mail.text))
+        }
+        None => (None, message(&request.event)?),
+    };
     let given: Option<Value> = input::field(&request.event, "Subject")?;
     let given = given.map(|subject| subject.as_str().map_or_else(|| subject.to_string(), str::to_owned));
-    let subject = [given.as_deref(), environment.get("Subject")].into_iter().flatten().map(subject).find(|subject| !subject.is_empty());
+    let subjects = [given.as_deref(), written.as_deref(), environment.get("Subject")];
+    let subject = subjects.into_iter().flatten().map(subject).find(|subject| !subject.is_empty());
     let topic = match input::text(&request.event, "TopicArn")? {
         Some(topic) => topic,
         None => environment.require("TopicArn")?.to_owned(),
     };
-    let call = clients.sns().publish().topic_arn(&topic).set_subject(subject).message(message).send();
-    match call.await.map_err(|error| CallError::new(PUBLISH, &topic, error)) {
-        Ok(_) => Ok(Response { event: request.event }),
-        Err(error) if matches!(error.code(), Some("NotFound" | "NotFoundException")) => Err(Error::NotFound(topic)),
-        Err(error) => Err(error.into()),
+    publish(clients, &topic, subject, &message).await?;
+    Ok(Response { event: request.event })
+}
+
+/// Sends once: a second copy of a mail is worse than a machine that asks again.
+async fn publish(clients: &Clients, topic: &str, subject: Option<String>, message: &str) -> Result<(), Error> {
+    let mut pauses = THROTTLE_PAUSES.iter();
+    loop {
+        let call = clients.sns().publish().topic_arn(topic).set_subject(subject.clone()).message(message);
+        let call = call.customize().config_override(aws_sdk_sns::config::Builder::new().retry_config(once())).send();
+        match call.await.map_err(|error| CallError::new(PUBLISH, topic, error)) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_throttling() => match pauses.next() {
+                Some(seconds) => clients.pause(Duration::from_secs(*seconds)).await,
+                None => return Err(error.into()),
+            },
+            Err(error) if matches!(error.code(), Some("NotFound" | "NotFoundException")) => return Err(Error::NotFound(topic.to_owned())),
+            Err(error) if error.outcome_is_unknown() && error.status().is_none() => return Err(Error::OutcomeUnknown(error)),
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -84,11 +128,16 @@ fn message(event: &Map<String, Value>) -> Result<String, InvalidInput> {
         Some(Value::String(text)) => text.clone(),
         Some(other) => format!("{other:#}"),
     };
+    Ok(whole(text))
+}
+
+/// The text, or as much of it as SNS takes.
+fn whole(text: String) -> String {
     if text.len() <= LARGEST_MESSAGE {
-        return Ok(text);
+        return text;
     }
     let note = format!("\n[shortened: the whole message has {} bytes]", text.len());
-    Ok(format!("{}{note}", shorten(&text, LARGEST_MESSAGE - note.len())))
+    format!("{}{note}", shorten(&text, LARGEST_MESSAGE - note.len()))
 }
 
 /// Printable ASCII on one line that does not begin with a space.
@@ -143,9 +192,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_topic_that_is_down_is_asked_again() {
-        let replay = Replay::new().sns(&[], 503, &refused("ServiceUnavailable")).sns(&[("Message", "x")], 200, PUBLISHED);
-        send(replay, json!({"Message": "x"})).await.unwrap();
+    async fn t5_a_topic_that_is_down_is_reported_for_the_machine_to_try_again() {
+        let failure = send(Replay::new().sns(&[], 503, &refused("ServiceUnavailable")), json!({"Message": "x"})).await.unwrap_err();
+        assert_eq!(failure.error_type, ErrorType::ServiceUnavailable);
+        let throttled = Replay::new().sns(&[], 400, &refused("Throttled")).sns(&[("Message", "x")], 200, PUBLISHED);
+        send(throttled, json!({"Message": "x"})).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn x22_a_mail_whose_answer_was_lost_is_not_sent_again_by_the_function() {
+        let failure = send(Replay::new().sns_loses(), json!({"Message": "x"})).await.unwrap_err();
+        assert_eq!(failure.error_type, ErrorType::OutcomeUnknown);
+        assert!(failure.message.contains("may have been sent"), "{failure}");
     }
 
     #[tokio::test]

@@ -10,12 +10,16 @@ use crate::shared::identifiers::ClusterId;
 use crate::shared::moment;
 use crate::shared::run::Run;
 use crate::shared::states::ClusterPhase;
+use crate::shared::worker_fleet;
 
 /// The cluster to look at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
     cluster_id: ClusterId,
+    /// Tells, once the cluster has started, how many workers are on demand because spot was not granted.
+    #[serde(default)]
+    with_spot: bool,
     #[serde(flatten)]
     run: Run,
 }
@@ -28,6 +32,8 @@ pub struct Response {
     status: &'static str,
     /// EMR's word; only `TERMINATED` and `TERMINATED_WITH_ERRORS` mean that nothing is left.
     cluster_state: String,
+    /// State and reason in words.
+    situation: String,
     /// Seconds until it is worth asking again.
     poll_after_seconds: u32,
     /// Seconds since it was launched: what a deadline is compared with.
@@ -42,6 +48,9 @@ pub struct Response {
     ready_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
+    /// Units that were to be spot and are on demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spot_not_fulfilled: Option<u32>,
     #[serde(flatten)]
     run: Run,
 }
@@ -61,7 +70,12 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         ClusterPhase::Ending => ("STOPPED", polling.after(0, &cluster.id)),
         ClusterPhase::Ended => ("STOPPED", polling.after(0, &cluster.id)),
     };
+    let spot_not_fulfilled = match request.with_spot && cluster.phase() == ClusterPhase::Started && !cluster.has_instance_groups {
+        true => switched_units(clients, &request.cluster_id).await,
+        false => None,
+    };
     Ok(Response {
+        spot_not_fulfilled,
         cluster_id: request.cluster_id,
         status,
         poll_after_seconds,
@@ -69,11 +83,23 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         created_at: moment::optional(cluster.created.as_ref()),
         ready_at: moment::optional(cluster.ready.as_ref()),
         ended_at: moment::optional(cluster.ended.as_ref()),
+        situation: cluster.situation(),
         cluster_state: cluster.state,
         reason_code: cluster.reason_code,
         reason: cluster.reason,
         run: request.run,
     })
+}
+
+/// On-demand units beyond what was asked for: EMR's fallback. A remark for the mail, so that failing to look is no failure.
+async fn switched_units(clients: &Clients, cluster: &ClusterId) -> Option<u32> {
+    match worker_fleet::list(clients, cluster).await {
+        Ok(fleets) => Some(fleets.iter().map(|fleet| fleet.provisioned_on_demand.saturating_sub(fleet.target_on_demand)).sum()).filter(|units| *units > 0),
+        Err(error) => {
+            tracing::warn!("the fleets are not looked at: {error}");
+            None
+        }
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +145,8 @@ mod tests {
         assert_eq!(
             status(&replay, json!({"ClusterId": "j-1", "BatchId": "B1", "ExecutionArn": EXECUTION})).await.unwrap(),
             json!({
-                "ClusterId": "j-1", "Status": "STOPPED", "ClusterState": "TERMINATED_WITH_ERRORS", "PollAfterSeconds": 5, "AgeSeconds": 300,
+                "ClusterId": "j-1", "Status": "STOPPED", "ClusterState": "TERMINATED_WITH_ERRORS",
+                "Situation": "TERMINATED_WITH_ERRORS (BOOTSTRAP_FAILURE: On the master instance)", "PollAfterSeconds": 5, "AgeSeconds": 300,
                 "ReasonCode": "BOOTSTRAP_FAILURE", "Reason": "On the master instance",
                 "CreatedAt": "2026-11-21T02:05:00Z", "EndedAt": "2026-11-21T02:10:00Z",
                 "BatchId": "B1", "ExecutionArn": EXECUTION,

@@ -30,6 +30,9 @@ pub struct Response {
     cluster_id: ClusterId,
     step_id: StepId,
     status: &'static str,
+    /// For an ERROR: state, reason and message in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<String>,
     #[serde(flatten)]
     details: Details,
     poll_after_seconds: u32,
@@ -101,10 +104,11 @@ impl Typed for Error {
 pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
     let polling = polling(clients).await;
     let Request { cluster_id, step_id, run } = request;
-    let respond = |status, details, poll_after_seconds, throttled| Response {
+    let respond = |status, details: Details, poll_after_seconds, throttled| Response {
         cluster_id: cluster_id.clone(),
         step_id: step_id.clone(),
         status,
+        explanation: (status == "ERROR").then(|| explanation(&details)),
         details,
         poll_after_seconds,
         throttled,
@@ -149,6 +153,15 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     details.age_seconds = Some(age);
     let wait = polling.after(age, step_id.as_str());
     Ok(respond(word, details, wait, false))
+}
+
+fn explanation(details: &Details) -> String {
+    let state = details.step_state.as_deref().unwrap_or("FAILED");
+    let why: Vec<&str> = [details.reason.as_deref(), details.message.as_deref()].into_iter().flatten().collect();
+    match why.is_empty() {
+        true => format!("the step is {state}, and EMR gives no reason"),
+        false => format!("the step is {state}: {}", why.join(": ")),
+    }
 }
 
 fn details(step: &aws_sdk_emr::types::Step) -> Details {

@@ -23,6 +23,9 @@ const LARGEST_OUTPUT: usize = 180_000;
 pub struct Request {
     #[serde(rename = "executionArn")]
     child: ExecutionArn,
+    /// Tells what the execution was started with, too.
+    #[serde(default, rename = "WithInput")]
+    with_input: bool,
     #[serde(flatten)]
     run: Run,
 }
@@ -36,6 +39,8 @@ pub struct Response {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Value>,
     /// The output is too large to hand on.
@@ -80,11 +85,12 @@ impl Typed for Error {
 /// Looks at the execution.
 pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
     let polling = polling(clients).await;
-    let Request { child, run } = request;
+    let Request { child, with_input, run } = request;
     let mut response = Response {
         child,
         status: "RUNNING",
         execution_status: None,
+        input: None,
         output: None,
         output_omitted: false,
         error: None,
@@ -115,23 +121,30 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     response.poll_after_seconds = polling.after(clients.age(Some(&answer.start_date)), response.child.as_str());
     response.started_at = Some(moment::text(&answer.start_date));
     response.stopped_at = moment::optional(answer.stop_date.as_ref());
+    let input = answer.input.filter(|input| with_input && input.len() <= LARGEST_OUTPUT);
+    response.input = input.map(parsed);
     match answer.status.as_str() {
         "SUCCEEDED" => {
             response.status = "SUCCESS";
             response.output_omitted = answer.output.as_ref().is_some_and(|output| output.len() > LARGEST_OUTPUT);
-            response.output = (answer.output.filter(|_| !response.output_omitted))
-                .map(|output| serde_json::from_str(&output).unwrap_or(Value::String(output)));
+            response.output = answer.output.filter(|_| !response.output_omitted).map(parsed);
         }
-        "FAILED" | "TIMED_OUT" | "ABORTED" => {
+        status @ ("FAILED" | "TIMED_OUT" | "ABORTED") => {
             response.status = "ERROR";
-            response.error = answer.error;
-            response.cause = answer.cause;
+            // A person who stops an execution need not say why; who asks is told something all the same.
+            response.error = answer.error.or_else(|| Some(status.to_owned()));
+            response.cause = answer.cause.or_else(|| Some(format!("the execution {} is {status}, and no cause was given", response.child)));
         }
         // RUNNING, PENDING_REDRIVE, and what this version does not know: the caller's deadline ends it.
         _ => {}
     }
     response.execution_status = Some(answer.status.as_str().to_owned());
     Ok(response)
+}
+
+/// The JSON that a text is, or else the text.
+fn parsed(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ async fn a_fact_that_fails_lets_its_sibling_finish_and_is_resumed_from_facts() -
     let (subject, text) = pipeline.mails().pop().unwrap_or_default();
     assert!(subject.contains("b1 FAILED"), "{subject}");
     assert!(
-        text.contains("card_transaction") && text.contains("\"StartFrom\": \"Facts\""),
+        text.contains("card_transaction") && text.contains("\"StartFrom\":\"Facts\""),
         "{text}"
     );
     assert_eq!(pipeline.mails().len(), 1);

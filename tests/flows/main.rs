@@ -10,6 +10,7 @@ mod a_killed_process_is_recovered;
 mod a_run_leaves_no_cluster;
 mod bad_input_is_refused_by_name;
 mod functions_run_as_on_lambda;
+mod mails;
 mod nothing_landed_costs_nothing;
 mod one_run_at_a_time;
 mod other_clients_use_the_services;

@@ -154,30 +154,42 @@ pub(crate) async fn active(
     clients: &Clients,
     wanted: impl Fn(&ClusterSummary) -> bool,
 ) -> Result<Vec<Cluster>, ClusterError> {
-    look_at(clients, wanted, false).await
+    look_at(clients, wanted, None, false).await
 }
 
 /// Every active cluster that this function may look at: its role sees the pipeline's own only. The oldest first.
 pub(crate) async fn active_visible(clients: &Clients) -> Result<Vec<Cluster>, ClusterError> {
-    look_at(clients, |_| true, true).await
+    look_at(clients, |_| true, None, true).await
 }
 
+/// The clusters that were launched since `after` and that this function may look at, ended ones too. The oldest first.
+pub(crate) async fn launched_since(
+    clients: &Clients,
+    wanted: impl Fn(&ClusterSummary) -> bool,
+    after: DateTime,
+) -> Result<Vec<Cluster>, ClusterError> {
+    look_at(clients, wanted, Some(after), true).await
+}
+
+/// With `since` clusters in every state, else the active ones.
 async fn look_at(
     clients: &Clients,
     wanted: impl Fn(&ClusterSummary) -> bool,
+    since: Option<DateTime>,
     skip_denied: bool,
 ) -> Result<Vec<Cluster>, ClusterError> {
+    let active = || ACTIVE_CLUSTER_STATES.map(ClusterState::from).to_vec();
     let mut pages = clients
         .emr()
         .list_clusters()
-        .set_cluster_states(Some(ACTIVE_CLUSTER_STATES.map(ClusterState::from).to_vec()))
+        .set_cluster_states(since.is_none().then(active))
+        .set_created_after(since)
         .into_paginator()
         .items()
         .send();
     let mut ids = Vec::new();
     while let Some(summary) = pages.next().await {
-        let summary =
-            summary.map_err(|error| CallError::new(LIST_CLUSTERS, "active clusters", error))?;
+        let summary = summary.map_err(|error| CallError::new(LIST_CLUSTERS, "clusters", error))?;
         if wanted(&summary)
             && let Some(id) = summary.id().and_then(|id| ClusterId::parse(id).ok())
         {
@@ -191,10 +203,12 @@ async fn look_at(
             described => described?,
         };
         // It may have ended between the list and the look.
-        if matches!(
-            cluster.phase(),
-            ClusterPhase::Starting | ClusterPhase::Started
-        ) {
+        if since.is_some()
+            || matches!(
+                cluster.phase(),
+                ClusterPhase::Starting | ClusterPhase::Started
+            )
+        {
             clusters.push(cluster);
         }
     }

@@ -20,6 +20,7 @@ pub(crate) mod state_info;
 pub(crate) mod state_info_store;
 pub(crate) mod states;
 pub(crate) mod tags;
+pub(crate) mod usage;
 pub(crate) mod worker_fleet;
 
 #[cfg(test)]

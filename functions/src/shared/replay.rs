@@ -196,6 +196,11 @@ impl Replay {
         )
     }
 
+    /// An SNS call whose answer is lost.
+    pub(crate) fn sns_loses(self) -> Self {
+        self.add(Expected::Query { fields: Vec::new() }, Answer::Lost)
+    }
+
     /// config.ini is read.
     pub(crate) fn config(self, text: &str) -> Self {
         self.s3(

@@ -21,6 +21,7 @@ pub(crate) struct Fleet {
     pub(crate) reason: Option<String>,
     pub(crate) target_on_demand: u32,
     pub(crate) target_spot: u32,
+    pub(crate) provisioned_on_demand: u32,
     pub(crate) provisioned_spot: u32,
     /// Units per instance, by instance type.
     pub(crate) weights: BTreeMap<String, u32>,
@@ -95,6 +96,7 @@ fn read(fleet: InstanceFleet) -> Option<Fleet> {
             .map(str::to_owned),
         target_on_demand: units(fleet.target_on_demand_capacity),
         target_spot: units(fleet.target_spot_capacity),
+        provisioned_on_demand: units(fleet.provisioned_on_demand_capacity),
         provisioned_spot: units(fleet.provisioned_spot_capacity),
         weights: (fleet
             .instance_type_specifications

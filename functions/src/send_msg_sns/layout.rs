@@ -1,0 +1,112 @@
+//! Plain text for a mail: headings, fields and lines that stay within 80 columns. Only what must stay whole to be copied,
+//! such as an ARN or a command's input, may be longer.
+
+/// Columns.
+const WIDTH: usize = 80;
+/// Columns before a field's text.
+const LABEL: usize = 12;
+
+/// A text that grows.
+#[derive(Debug, Default)]
+pub(super) struct Text(String);
+
+impl Text {
+    /// A heading after an empty line.
+    pub(super) fn heading(&mut self, heading: &str) {
+        self.0.push_str(&format!("\n{heading}\n"));
+    }
+
+    /// A line as it is.
+    pub(super) fn line(&mut self, line: &str) {
+        self.0.push_str(line.trim_end());
+        self.0.push('\n');
+    }
+
+    /// Words that are wrapped, each line after `indent` columns.
+    pub(super) fn paragraph(&mut self, indent: usize, text: &str) {
+        self.wrapped(&" ".repeat(indent), indent, text);
+    }
+
+    /// A line of somebody else's log, marked as such.
+    pub(super) fn quoted(&mut self, line: &str) {
+        for part in wrap(line, WIDTH - 6) {
+            self.line(&format!("    | {part}"));
+        }
+    }
+
+    /// A sentence in a list.
+    pub(super) fn item(&mut self, text: &str) {
+        self.wrapped("  - ", 4, text);
+    }
+
+    /// A label and its text.
+    pub(super) fn field(&mut self, label: &str, text: &str) {
+        self.wrapped(&format!("{label:<LABEL$}"), LABEL, text);
+    }
+
+    fn wrapped(&mut self, first: &str, indent: usize, text: &str) {
+        let mut lead = first.to_owned();
+        for line in text.lines() {
+            for part in wrap(line, WIDTH - indent) {
+                self.line(&format!("{lead}{part}"));
+                lead = " ".repeat(indent);
+            }
+        }
+    }
+
+    /// What was written.
+    pub(super) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Breaks at blanks; a word that is longer than a line stays whole.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// `1 h 02 min`, `11 min 54 s`, `40 s`.
+pub(super) fn duration(seconds: i64) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest} s"),
+        (0, _) => format!("{minutes} min {rest:02} s"),
+        _ => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_within_eighty_columns() {
+        let mut text = Text::default();
+        text.field("Why", &"word ".repeat(60));
+        text.item(&"x ".repeat(100));
+        assert!(text.into_string().lines().all(|line| line.chars().count() <= 80));
+    }
+
+    #[test]
+    fn what_must_be_copied_stays_whole() {
+        let arn = format!("arn:{}", "x".repeat(90));
+        let mut text = Text::default();
+        text.paragraph(4, &format!("start {arn} now"));
+        assert_eq!(text.into_string(), format!("    start\n    {arn}\n    now\n"));
+    }
+
+    #[test]
+    fn durations_are_read_at_a_glance() {
+        assert_eq!([duration(40), duration(714), duration(3725)], ["40 s", "11 min 54 s", "1 h 02 min"]);
+    }
+}
