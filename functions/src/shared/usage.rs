@@ -39,7 +39,9 @@ pub(crate) struct InstanceHours {
 
 /// Looks at the cluster's instances. A mail without hours is better than none: what cannot be listed is left out.
 pub(crate) async fn usage(clients: &Clients, cluster: &Cluster) -> Usage {
-    let until = cluster.ended.map_or_else(|| clients.now().secs(), |ended| ended.secs());
+    let until = cluster
+        .ended
+        .map_or_else(|| clients.now().secs(), |ended| ended.secs());
     let instances = match instance_hours(clients, cluster, until).await {
         Ok(hours) => Some(hours),
         Err(error) => {
@@ -50,16 +52,29 @@ pub(crate) async fn usage(clients: &Clients, cluster: &Cluster) -> Usage {
     Usage {
         created_at: moment::optional(cluster.created.as_ref()),
         ended_at: moment::optional(cluster.ended.as_ref()),
-        seconds: cluster.created.map_or(0, |created| (until - created.secs()).max(0)),
+        seconds: cluster
+            .created
+            .map_or(0, |created| (until - created.secs()).max(0)),
         instances,
     }
 }
 
-async fn instance_hours(clients: &Clients, cluster: &Cluster, until: i64) -> Result<InstanceHours, CallError> {
-    let mut pages = clients.emr().list_instances().cluster_id(&cluster.id).into_paginator().items().send();
+async fn instance_hours(
+    clients: &Clients,
+    cluster: &Cluster,
+    until: i64,
+) -> Result<InstanceHours, CallError> {
+    let mut pages = clients
+        .emr()
+        .list_instances()
+        .cluster_id(&cluster.id)
+        .into_paginator()
+        .items()
+        .send();
     let mut hours = InstanceHours::default();
     while let Some(instance) = pages.next().await {
-        let instance = instance.map_err(|error| CallError::new(LIST_INSTANCES, &cluster.id, error))?;
+        let instance =
+            instance.map_err(|error| CallError::new(LIST_INSTANCES, &cluster.id, error))?;
         // What was never granted was never paid for.
         let Some(seconds) = lifetime(&instance, until) else {
             continue;
@@ -82,7 +97,10 @@ fn lifetime(instance: &Instance, until: i64) -> Option<f64> {
     instance.ec2_instance_id()?;
     let timeline = instance.status()?.timeline()?;
     let created = timeline.creation_date_time()?.as_secs_f64();
-    let ended = timeline.end_date_time().map_or_else(|| DateTime::from_secs(until).as_secs_f64(), |ended| ended.as_secs_f64());
+    let ended = timeline.end_date_time().map_or_else(
+        || DateTime::from_secs(until).as_secs_f64(),
+        |ended| ended.as_secs_f64(),
+    );
     Some((ended - created).max(0.0))
 }
 
