@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::scope::MapItem;
 use crate::{Identity, Text};
 
 /// What the context object shows at one moment.
@@ -17,7 +18,7 @@ pub(crate) struct Context<'a> {
     pub(crate) retry_count: Option<u64>,
     pub(crate) token: Option<&'a str>,
     /// Inside a Map: the iteration's index and item.
-    pub(crate) item: Option<(u64, &'a Value)>,
+    pub(crate) item: Option<MapItem<'a>>,
     pub(crate) made: OnceCell<Value>,
 }
 
@@ -54,11 +55,15 @@ impl Context<'_> {
         if let Some(token) = self.token {
             context.insert("Task".to_owned(), json!({"Token": token}));
         }
-        if let Some((index, value)) = self.item {
-            context.insert(
-                "Map".to_owned(),
-                json!({"Item": {"Index": index, "Value": value}}),
-            );
+        if let Some(item) = self.item {
+            let mut shown = json!({"Index": item.index, "Value": item.value});
+            if let Some(key) = item.key {
+                shown["Key"] = key.into();
+            }
+            if let Some(source) = item.source {
+                shown["Source"] = source.into();
+            }
+            context.insert("Map".to_owned(), json!({"Item": shown}));
         }
         Value::Object(context)
     }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Resource;
+use crate::map_effects::{ReadItems, StartChild, WriteResults};
+use crate::map_run::MapRunLimits;
+use crate::{Resource, Status};
 
 /// A started task, unique within its execution. A retried task is a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,6 +27,12 @@ pub struct TimerId(pub u64);
 pub enum Effect {
     /// Call the resource. Answer with the `Task…` arrivals that carry its id.
     StartTask(StartTask),
+    /// Read the items of a distributed Map.
+    ReadItems(ReadItems),
+    /// Start a child execution of a distributed Map.
+    StartChild(StartChild),
+    /// Write the results of a distributed Map.
+    WriteResults(WriteResults),
     /// The task's result is no longer wanted (it timed out, its state machine failed or was stopped).
     CancelTask {
         /// The task that was started before.
@@ -121,6 +129,20 @@ pub enum Arrival {
     TaskHeartbeat {
         /// The task.
         task: TaskId,
+    },
+    /// A child execution has ended.
+    ChildEnded {
+        /// The task that started it.
+        task: TaskId,
+        /// How it ended.
+        status: Status,
+    },
+    /// UpdateMapRun has changed what a Map run may do.
+    MapRunLimits {
+        /// The Map run.
+        map_run_arn: String,
+        /// All of its limits.
+        limits: MapRunLimits,
     },
     /// A timer's time has come.
     Timer {

@@ -7,6 +7,7 @@ mod arrivals;
 mod evaluation;
 mod failing;
 mod flow;
+mod map_runs;
 mod thread;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::shared;
+use crate::map_run::MapRun;
 use crate::payload::Payload;
 use crate::random::Random;
 use crate::{
@@ -23,8 +25,10 @@ use crate::{
     TimerId,
 };
 
-pub(crate) use evaluation::{Extra, limit};
-pub(crate) use thread::{Branches, Iterations, RunningTask, Thread, ThreadId, Visit, Work};
+pub(crate) use evaluation::{Extra, LARGEST_PAYLOAD, limit};
+pub(crate) use thread::{
+    Branches, Iterations, MapRunPhase, RunningMapRun, RunningTask, Thread, ThreadId, Visit, Work,
+};
 
 /// What AWS allows, in events.
 const LONGEST_HISTORY: usize = 25_000;
@@ -107,6 +111,9 @@ pub struct Execution {
     ready: VecDeque<ThreadId>,
     timers: BTreeMap<TimerId, Timer>,
     tasks: BTreeMap<TaskId, ThreadId>,
+    /// Those of distributed Map states, in the order in which they began.
+    #[serde(default)]
+    map_runs: Vec<MapRun>,
     /// The next thread's, timer's or task's number.
     next_number: u64,
     /// An event could not be recorded.
@@ -140,6 +147,7 @@ impl Execution {
             ready: VecDeque::new(),
             timers: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            map_runs: Vec::new(),
             next_number: 1,
             history_is_full: false,
             machine,
@@ -195,9 +203,10 @@ impl Execution {
         let tasks = self
             .threads
             .values()
-            .filter_map(|thread| match thread.work() {
-                Some(Work::Task(task)) => Some(Effect::StartTask(task.start.clone())),
-                _ => None,
+            .flat_map(|thread| match thread.work() {
+                Some(Work::Task(task)) => vec![Effect::StartTask(task.start.clone())],
+                Some(Work::MapRun(running)) => map_runs::outstanding(running),
+                _ => Vec::new(),
             });
         let timers = self.timers.iter().map(|(timer, set)| Effect::SetTimer {
             timer: *timer,
@@ -352,6 +361,7 @@ impl Execution {
         }
         self.threads.clear();
         self.ready.clear();
+        self.abort_map_runs();
         self.status = status;
         self.ended_at = Some(self.now);
     }

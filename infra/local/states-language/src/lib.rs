@@ -28,6 +28,8 @@ mod integrations;
 mod intrinsic;
 mod jsonpath;
 mod machine;
+mod map_effects;
+mod map_run;
 mod payload;
 mod random;
 mod reference_path;
@@ -48,5 +50,10 @@ pub use execution::{Execution, InputError, Status};
 pub use history::{EventDetails, EventType, HistoryEvent, Truncated};
 pub use identity::Identity;
 pub use machine::{QueryLanguage, State, StateId, StateMachine, StateType};
+pub use map_effects::{
+    ChildType, CsvHeader, ItemFormat, ItemSource, ManifestType, OutputType, ReadItems, StartChild,
+    Transformation, WriteResults,
+};
+pub use map_run::{MapRun, MapRunCounts, MapRunLimits, MapRunStatus};
 pub use resource::{Integration, IntegrationPattern, Resource};
 pub use text::Text;

@@ -147,6 +147,25 @@ impl StateMachine {
         &self.states[id.0]
     }
 
+    /// The machine that the child executions of a distributed Map state run; `None` for any other state.
+    pub fn item_processor(&self, state: StateId) -> Option<Self> {
+        let state = self.state(state);
+        let Kind::Map(map) = &state.kind else {
+            return None;
+        };
+        if !map.is_distributed() {
+            return None;
+        }
+        let processor = state.definition.get("ItemProcessor");
+        let mut processor = processor
+            .or_else(|| state.definition.get("Iterator"))?
+            .as_object()?
+            .clone();
+        processor.shift_remove("ProcessorConfig");
+        let definition = Value::Object(processor).to_string();
+        Self::parse(&definition).ok()
+    }
+
     pub(crate) fn block(&self, id: BlockId) -> &Block {
         &self.blocks[id.0]
     }

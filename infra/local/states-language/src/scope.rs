@@ -12,6 +12,29 @@ use crate::random::Random;
 /// Variables by name, in the order of their first assignment.
 pub(crate) type Variables = IndexMap<String, Shared>;
 
+/// What `$$.Map.Item` shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MapItem<'a> {
+    pub(crate) index: u64,
+    pub(crate) value: &'a Value,
+    /// When a Map goes through the members of an object.
+    pub(crate) key: Option<&'a str>,
+    /// In a distributed Map: where the item comes from.
+    pub(crate) source: Option<&'a str>,
+}
+
+impl<'a> MapItem<'a> {
+    /// An item of an inline Map.
+    pub(crate) fn inline(index: u64, value: &'a Value) -> Self {
+        Self {
+            index,
+            value,
+            key: None,
+            source: None,
+        }
+    }
+}
+
 pub(crate) struct Scope<'a> {
     /// `$`.
     pub(crate) input: &'a Value,

@@ -29,6 +29,10 @@ pub(crate) struct Driver<'a> {
     hanging: BTreeSet<TaskId>,
     answer: Box<dyn FnMut(&StartTask) -> Answer + 'a>,
     interrupted: bool,
+    /// What a distributed Map asks for: reading, children, writing.
+    asked: VecDeque<Effect>,
+    /// What a reader finds; `None` when it fails.
+    items: Option<Value>,
     /// Every effect so far.
     pub(crate) effects: Vec<Effect>,
 }
@@ -53,6 +57,8 @@ impl<'a> Driver<'a> {
             hanging: BTreeSet::new(),
             answer: Box::new(answer),
             interrupted: false,
+            asked: VecDeque::new(),
+            items: None,
             effects: Vec::new(),
         }
     }
@@ -60,6 +66,12 @@ impl<'a> Driver<'a> {
     /// Writes the execution down and reads it back at every step.
     pub(crate) fn interrupted(mut self) -> Self {
         self.interrupted = true;
+        self
+    }
+
+    /// What an item reader finds.
+    pub(crate) fn reading(mut self, items: Value) -> Self {
+        self.items = Some(items);
         self
     }
 
@@ -113,12 +125,50 @@ impl<'a> Driver<'a> {
             };
             return true;
         }
+        if let Some(effect) = self.asked.pop_front() {
+            let arrival = self.distributed(effect);
+            self.deliver(arrival);
+            return true;
+        }
         let Some(((at, timer), ())) = self.timers.pop_first() else {
             return false;
         };
         self.now = at;
         self.deliver(Arrival::Timer { timer });
         true
+    }
+
+    fn distributed(&mut self, effect: Effect) -> Arrival {
+        let failed = |task, cause: &str| Arrival::TaskFailed {
+            task,
+            error: None,
+            cause: Some(cause.to_owned()),
+        };
+        match effect {
+            Effect::ReadItems(request) => match &self.items {
+                Some(items) => Arrival::TaskSucceeded {
+                    task: request.task,
+                    output: items.clone(),
+                },
+                None => failed(request.task, "there is no such object"),
+            },
+            Effect::WriteResults(request) => Arrival::TaskSucceeded {
+                task: request.task,
+                output: json!({"MapRunArn": request.map_run_arn, "pending": request.pending.len()}),
+            },
+            Effect::StartChild(start) => {
+                let machine = self.execution.machine().item_processor(start.state);
+                let machine = Arc::new(machine.expect("it is distributed"));
+                let identity = Identity::named("machine/label", &start.name, self.now);
+                let child = Execution::start(machine, identity, &start.input, start.seed, self.now)
+                    .expect("the input is JSON");
+                Arrival::ChildEnded {
+                    task: start.task,
+                    status: child.status().clone(),
+                }
+            }
+            other => panic!("not of a distributed Map: {other:?}"),
+        }
     }
 
     fn take_effects(&mut self) {
@@ -131,7 +181,15 @@ impl<'a> Driver<'a> {
     fn obey(&mut self, effect: Effect) {
         match effect {
             Effect::StartTask(start) => self.tasks.push_back(start),
-            Effect::CancelTask { task } => self.tasks.retain(|start| start.task != task),
+            Effect::ReadItems(_) | Effect::StartChild(_) | Effect::WriteResults(_) => {
+                self.asked.push_back(effect);
+            }
+            Effect::CancelTask { task } => {
+                self.tasks.retain(|start| start.task != task);
+                self.asked.retain(
+                    |effect| !matches!(effect, Effect::StartChild(start) if start.task == task),
+                );
+            }
             Effect::SetTimer { timer, at } => drop(self.timers.insert((at, timer), ())),
             Effect::CancelTimer { timer } => self.timers.retain(|(_, set), ()| *set != timer),
         }
@@ -146,6 +204,7 @@ impl<'a> Driver<'a> {
             text
         );
         self.tasks.clear();
+        self.asked.clear();
         self.timers.clear();
         for effect in self.execution.outstanding() {
             let hangs =

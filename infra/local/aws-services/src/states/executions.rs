@@ -140,13 +140,13 @@ impl StepFunctions {
     }
 
     pub(super) fn list_executions(&self, input: &Value) -> Result<Value, ServiceError> {
-        if !input["mapRunArn"].is_null() {
-            return Err(ServiceError::unsupported_parameter(
-                "ListExecutions",
-                "mapRunArn",
-            ));
-        }
-        let machine = self.machine(required(input, "stateMachineArn")?)?;
+        let (of_map_run, listed_of) = match input["mapRunArn"].as_str() {
+            Some(_) => (true, self.map_run(input)?.1.arn),
+            None => {
+                let machine = self.machine(required(input, "stateMachineArn")?)?;
+                (false, machine.arn)
+            }
+        };
         let wanted = input["statusFilter"].as_str();
         if let Some(word) = wanted
             && ![
@@ -166,7 +166,10 @@ impl StepFunctions {
         let runs = self.runs.lock();
         let mut listed: Vec<&Arc<Run>> = runs
             .values()
-            .filter(|run| run.machine_arn == machine.arn)
+            .filter(|run| match of_map_run {
+                true => run.map_run.as_ref() == Some(&listed_of),
+                false => run.machine_arn == listed_of,
+            })
             .filter(|run| wanted.is_none_or(|wanted| status_word(&run.status()) == wanted))
             .collect();
         // The newest first.
@@ -176,7 +179,7 @@ impl StepFunctions {
                 .cmp(&one.started)
                 .then_with(|| other.name.cmp(&one.name))
         });
-        let (page, next) = pages::page(input, &format!("executions of {}", machine.arn), listed)?;
+        let (page, next) = pages::page(input, &format!("executions of {listed_of}"), listed)?;
         let executions: Vec<Value> = page
             .into_iter()
             .map(|run| {
@@ -191,6 +194,9 @@ impl StepFunctions {
                 });
                 if let Some(ended) = snapshot.ended {
                     entry["stopDate"] = seconds(ended);
+                }
+                if let Some(map_run) = &run.map_run {
+                    entry["mapRunArn"] = map_run.as_str().into();
                 }
                 entry
             })
@@ -229,6 +235,9 @@ pub(super) fn described(run: &Run) -> Value {
         "inputDetails": {"included": true},
         "redriveCount": 0,
     });
+    if let Some(map_run) = &run.map_run {
+        answer["mapRunArn"] = map_run.as_str().into();
+    }
     let (redrivable, reason) = redrive(&snapshot.status);
     answer["redriveStatus"] = redrivable.into();
     if let Some(reason) = reason {

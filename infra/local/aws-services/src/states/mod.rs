@@ -4,17 +4,21 @@
 //! * `machines`: state machines. `executions`: starting, stopping, describing. `history`: events, page by page.
 //! * `run`: one execution: effects are carried out, arrivals delivered. `journal`: its history on disk while it runs.
 //! * `tasks`: what a task's resource does. `outcome`, `members`: its errors and names. `objects`: the S3 integration.
+//! * `map_runs`: distributed Maps. `item_reader`, `result_writer`: their items and results.
 //! * `tokens`: `.waitForTaskToken`. `names`: ARNs and what a name may hold. `pages`: lists.
 
 mod executions;
 mod history;
+mod item_reader;
 mod journal;
 mod machines;
+mod map_runs;
 mod members;
 mod names;
 mod objects;
 mod outcome;
 mod pages;
+mod result_writer;
 mod run;
 mod tasks;
 mod tokens;
@@ -132,6 +136,9 @@ impl StepFunctions {
             "DescribeExecution" => self.describe_execution(&input),
             "DescribeStateMachineForExecution" => self.describe_state_machine_for_execution(&input),
             "ListExecutions" => self.list_executions(&input),
+            "DescribeMapRun" => self.describe_map_run(&input),
+            "ListMapRuns" => self.list_map_runs(&input),
+            "UpdateMapRun" => self.update_map_run(&input),
             "GetExecutionHistory" => self.get_execution_history(&input),
             "SendTaskSuccess" => self.send_task_success(&input),
             "SendTaskFailure" => self.send_task_failure(&input),

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use states_language::{Arrival, Effect, Execution, HistoryEvent, Status, TaskId, TimerId};
+use states_language::{
+    Arrival, Effect, Execution, HistoryEvent, StartChild, StateId, StateMachine, Status, TaskId,
+    TimerId,
+};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use virtual_time::{Ticket, Work};
@@ -26,6 +29,10 @@ pub(crate) struct Run {
     pub(super) started: Timestamp,
     /// The execution that started it through Step Functions' own integration.
     pub(super) parent: Option<String>,
+    /// The Map run whose child it is.
+    pub(super) map_run: Option<String>,
+    /// Whether it is written down; children of the type EXPRESS are not.
+    kept: bool,
     state: Mutex<RunState>,
 }
 
@@ -36,6 +43,8 @@ struct RunState {
     timers: BTreeMap<TimerId, (Ticket, AbortHandle)>,
     /// Executions that tasks wait for (`.sync`), by ARN.
     children: BTreeMap<TaskId, String>,
+    /// What the children of distributed Map states run.
+    processors: BTreeMap<StateId, Arc<StateMachine>>,
     waiters: Vec<oneshot::Sender<Work>>,
     /// While it runs; nothing if the disk refused to go on.
     journal: Option<Journal>,
@@ -49,6 +58,8 @@ pub(super) struct Stored {
     machine_arn: String,
     started: Timestamp,
     parent: Option<String>,
+    #[serde(default)]
+    map_run: Option<String>,
     execution: Execution,
 }
 
@@ -114,21 +125,62 @@ impl Run {
         execution: Execution,
         started: Timestamp,
     ) -> Arc<Self> {
+        Arc::new(Self::of(machine_arn, name, parent, execution, started))
+    }
+
+    /// A child execution of a Map run.
+    pub(super) fn child(
+        parent: &Run,
+        machine_arn: &str,
+        start: &StartChild,
+        kept: bool,
+        execution: Execution,
+        started: Timestamp,
+    ) -> Arc<Self> {
+        let parent = Some(parent.arn.clone());
         Arc::new(Self {
+            map_run: Some(start.map_run_arn.clone()),
+            kept,
+            ..Self::of(machine_arn, &start.name, parent, execution, started)
+        })
+    }
+
+    fn of(
+        machine_arn: &str,
+        name: &str,
+        parent: Option<String>,
+        execution: Execution,
+        started: Timestamp,
+    ) -> Self {
+        Self {
             arn: execution.identity().execution_arn.clone(),
             name: name.to_owned(),
             machine_arn: machine_arn.to_owned(),
             started,
             parent,
+            map_run: None,
+            kept: true,
             state: Mutex::new(RunState {
                 execution,
                 observed: 0,
                 timers: BTreeMap::new(),
                 children: BTreeMap::new(),
+                processors: BTreeMap::new(),
                 waiters: Vec::new(),
                 journal: None,
             }),
-        })
+        }
+    }
+
+    /// What the children of a distributed Map state run; read once.
+    pub(super) fn item_processor(&self, state: StateId) -> Option<Arc<StateMachine>> {
+        let mut run = self.state.lock();
+        if let Some(known) = run.processors.get(&state) {
+            return Some(Arc::clone(known));
+        }
+        let processor = Arc::new(run.execution.machine().item_processor(state)?);
+        run.processors.insert(state, Arc::clone(&processor));
+        Some(processor)
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -190,6 +242,7 @@ impl Run {
             machine_arn: self.machine_arn.clone(),
             started: self.started,
             parent: self.parent.clone(),
+            map_run: self.map_run.clone(),
             execution: execution.clone(),
         }
     }
@@ -203,13 +256,16 @@ impl StepFunctions {
             let events = journal::left_behind(&self.run_documents, &stored.arn);
             stored.execution = with_history(stored.execution, events);
         }
-        let run = Run::new(
-            &stored.machine_arn,
-            &stored.name,
-            stored.parent,
-            stored.execution,
-            stored.started,
-        );
+        let run = Arc::new(Run {
+            map_run: stored.map_run,
+            ..Run::of(
+                &stored.machine_arn,
+                &stored.name,
+                stored.parent,
+                stored.execution,
+                stored.started,
+            )
+        });
         if was_running {
             let mut state = run.state.lock();
             let stop = Arrival::Stop {
@@ -241,9 +297,11 @@ impl StepFunctions {
 
     /// Makes a new execution known and lets it take its first steps.
     pub(super) fn begin(self: &Arc<Self>, run: &Arc<Run>, work: &Work) -> Result<(), StartError> {
-        self.run_documents
-            .write(&run.arn, &run.stored(&run.state.lock().execution))?;
-        run.state.lock().journal = Some(Journal::create(&self.run_documents, &run.arn)?);
+        if run.kept {
+            self.run_documents
+                .write(&run.arn, &run.stored(&run.state.lock().execution))?;
+            run.state.lock().journal = Some(Journal::create(&self.run_documents, &run.arn)?);
+        }
         self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
         let input = run.with_execution(|execution| {
             serde_json::from_str(execution.input()).unwrap_or_default()
@@ -286,10 +344,13 @@ impl StepFunctions {
             self.call_off(timer);
         }
         given_up.extend(std::mem::take(&mut state.children).into_values());
-        match self
-            .run_documents
-            .write(&run.arn, &run.stored(&state.execution))
-        {
+        let written = match run.kept {
+            true => self
+                .run_documents
+                .write(&run.arn, &run.stored(&state.execution)),
+            false => Ok(()),
+        };
+        match written {
             Ok(()) => state.journal.take().map(Journal::close).unwrap_or_default(),
             Err(error) => {
                 tracing::error!(%error, execution = run.arn, "the end of an execution could not be written down");
@@ -303,7 +364,18 @@ impl StepFunctions {
             let _ = waiter.send(work.clone());
         }
         self.stop_children(given_up, work);
+        self.forget_children(run);
         taken
+    }
+
+    /// Children of the type EXPRESS can be looked at for as long as their parent runs.
+    fn forget_children(&self, parent: &Run) {
+        if parent.with_execution(|execution| execution.map_runs().is_empty()) {
+            return;
+        }
+        self.runs
+            .lock()
+            .retain(|_, run| run.kept || run.parent.as_deref() != Some(parent.arn.as_str()));
     }
 
     /// Executions that nobody waits for any more are stopped, as Step Functions does when it can.
@@ -360,6 +432,27 @@ impl StepFunctions {
                 // execution was stopped. What it answers is then not awaited any more.
                 tokio::spawn(async move {
                     if let Some((arrival, work)) = service.perform(&run, start, work).await {
+                        service.drive(&run, Some(arrival), &work);
+                    }
+                });
+            }
+            Effect::ReadItems(request) => {
+                tokio::spawn(async move {
+                    if let Some((arrival, work)) = service.read_items(request, work).await {
+                        service.drive(&run, Some(arrival), &work);
+                    }
+                });
+            }
+            Effect::StartChild(start) => {
+                tokio::spawn(async move {
+                    if let Some((arrival, work)) = service.run_child(&run, start, work).await {
+                        service.drive(&run, Some(arrival), &work);
+                    }
+                });
+            }
+            Effect::WriteResults(request) => {
+                tokio::spawn(async move {
+                    if let Some((arrival, work)) = service.write_results(request, work).await {
                         service.drive(&run, Some(arrival), &work);
                     }
                 });

@@ -316,18 +316,6 @@ fn refuses_what_is_not_supported_yet_by_name() {
             "UNSUPPORTED_FEATURE: the query language 'JSONata' is not supported yet at /States/S/QueryLanguage"
         ]
     );
-    let map = json!({"Type": "Map", "Label": "L", "ItemProcessor": {
-        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-        "StartAt": "I", "States": {"I": {"Type": "Succeed"}},
-    }});
-    assert_eq!(
-        problems_of(map),
-        [
-            "UNSUPPORTED_FEATURE: 'Label' belongs to a distributed Map, which is not supported yet at /States/S/Label",
-            "UNSUPPORTED_FEATURE: the mode 'DISTRIBUTED' of a Map is not supported yet at \
-             /States/S/ItemProcessor/ProcessorConfig/Mode",
-        ]
-    );
 }
 
 #[test]

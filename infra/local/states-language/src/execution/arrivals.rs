@@ -35,6 +35,13 @@ impl Execution {
                 self.task(task, Outcome::SubmitFailed { error, cause })
             }
             Arrival::TaskHeartbeat { task } => self.task(task, Outcome::Heartbeat),
+            Arrival::ChildEnded { task, status } => {
+                self.task(task, Outcome::Child { task, status })
+            }
+            Arrival::MapRunLimits {
+                map_run_arn,
+                limits,
+            } => self.limit_map_run(&map_run_arn, limits),
         }
     }
 
@@ -73,10 +80,12 @@ impl Execution {
         else {
             return;
         };
-        let Kind::Task(task) = &state.kind else {
-            return;
+        let outcome = match &state.kind {
+            Kind::Task(task) => task.arrived(self, thread, state, outcome),
+            Kind::Map(map) => map.arrived(self, thread, outcome),
+            _ => return,
         };
-        if let Err(failure) = task.arrived(self, thread, state, outcome) {
+        if let Err(failure) = outcome {
             self.fail(thread, failure);
         }
     }
@@ -118,6 +127,26 @@ impl Execution {
         for timer in [task.timeout, task.heartbeat].into_iter().flatten() {
             self.cancel_timer(timer);
         }
+    }
+
+    /// The result of a task is there, or is not wanted any more. Whether it was awaited.
+    pub(crate) fn forget(&mut self, task: TaskId) -> bool {
+        self.tasks.remove(&task).is_some()
+    }
+
+    /// Asks the driver for something.
+    pub(crate) fn ask(&mut self, effect: crate::Effect) {
+        self.effects.push(effect);
+    }
+
+    /// A UUID that nobody can guess.
+    pub(crate) fn uuid(&mut self) -> String {
+        self.random.uuid()
+    }
+
+    /// A seed for the randomness of a child execution.
+    pub(crate) fn seed(&mut self) -> u64 {
+        u64::from_le_bytes(self.random.bytes())
     }
 
     pub(crate) fn start_task(&mut self, start: crate::StartTask) {

@@ -10,17 +10,17 @@ use crate::context::Context;
 use crate::data_flow::FlowError;
 use crate::errors::{DATA_LIMIT_EXCEEDED, Failure, RUNTIME};
 use crate::payload::Payload;
-use crate::scope::Scope;
+use crate::scope::{MapItem, Scope};
 
 /// What AWS allows, in bytes of UTF-8.
-const LARGEST_PAYLOAD: usize = 262_144;
+pub(crate) const LARGEST_PAYLOAD: usize = 262_144;
 
 /// What only some expressions see of the context object.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Extra<'a> {
     pub(crate) token: Option<&'a str>,
     /// The item that an item selector is about.
-    pub(crate) item: Option<(u64, &'a Value)>,
+    pub(crate) item: Option<MapItem<'a>>,
 }
 
 impl Execution {
@@ -58,7 +58,7 @@ impl Execution {
                 current
                     .item
                     .as_ref()
-                    .map(|(index, value)| (*index, &**value))
+                    .map(|(index, value)| MapItem::inline(*index, value))
             }),
             made: OnceCell::new(),
         };

@@ -220,6 +220,13 @@ impl Execution {
             _ => None,
         };
         if let (Some(visit), Some(event)) = (&thread.visit, event) {
+            if let Work::MapRun(_) = &visit.work {
+                self.push(
+                    EventType::MapRunAborted,
+                    thread.last_event,
+                    EventDetails::default(),
+                );
+            }
             self.push(event, thread.last_event, EventDetails::default());
             match &visit.work {
                 Work::Task(task) => {
@@ -230,6 +237,7 @@ impl Execution {
                     });
                 }
                 Work::Wait(timer) | Work::Retry(timer) => self.cancel_timer(*timer),
+                Work::MapRun(running) => self.drop_map_run(running),
                 _ => {}
             }
         }

@@ -1,13 +1,16 @@
 //! A thread of control: the execution's own, a branch of a Parallel state or an iteration of a Map state.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Execution;
 use crate::machine::StateId;
+use crate::map_effects::{ReadItems, StartChild, WriteResults};
 use crate::payload::{Payload, Shared};
 use crate::scope::Variables;
-use crate::{StartTask, TimerId};
+use crate::{StartTask, TaskId, Text, TimerId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -48,6 +51,7 @@ pub(crate) enum Work {
     Retry(TimerId),
     Branches(Branches),
     Iterations(Box<Iterations>),
+    MapRun(Box<RunningMapRun>),
     /// All branches or iterations are done; this is their result.
     Joined(Payload),
 }
@@ -79,6 +83,36 @@ pub(crate) struct Iterations {
     pub(crate) failed: usize,
     /// How many may fail; `None` when any failure fails the state, with its own error.
     pub(crate) tolerated: Option<usize>,
+}
+
+/// The run of a distributed Map state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunningMapRun {
+    /// Its place among the execution's Map runs.
+    pub(crate) run: usize,
+    /// What the state works with.
+    pub(crate) input: Payload,
+    pub(crate) phase: MapRunPhase,
+    /// The children's inputs, the number of items in each, and their outputs.
+    pub(crate) inputs: Vec<Text>,
+    pub(crate) items: Vec<u64>,
+    pub(crate) outputs: Vec<Option<Payload>>,
+    /// The next child to start.
+    pub(crate) next: usize,
+    /// Those that run, with their places.
+    pub(crate) children: BTreeMap<TaskId, (usize, StartChild)>,
+}
+
+/// What a Map run waits for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum MapRunPhase {
+    Reading(ReadItems),
+    Running,
+    Writing {
+        request: WriteResults,
+        /// Too much has failed: the run fails once its results are written.
+        exceeded: bool,
+    },
 }
 
 impl Thread {

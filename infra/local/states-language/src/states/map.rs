@@ -1,5 +1,10 @@
 //! Map: runs its item processor once for every item of a list, so many at a time, and hands on the list of the outputs.
-//! This is the inline mode; the distributed one is refused by name.
+//! This is the inline mode; [`distributed`] is the other.
+
+mod distributed;
+mod item_batcher;
+mod item_reader;
+mod result_writer;
 
 use serde_json::Value;
 
@@ -11,8 +16,12 @@ use crate::execution::{Execution, Extra, Iterations, ThreadId, Work};
 use crate::jsonpath::Path;
 use crate::machine::{BlockId, State};
 use crate::payload::{Payload, Shared};
+use crate::scope::MapItem;
+use crate::states::task::Outcome;
 use crate::template::Template;
-use crate::{EventDetails, EventType};
+use crate::{ChildType, EventDetails, EventType};
+
+use distributed::Distributed;
 
 /// AWS runs at most so many iterations of an inline Map at a time.
 const MOST_CONCURRENT: u64 = 40;
@@ -26,6 +35,7 @@ pub(crate) struct Map {
     max_concurrency: seconds::Number,
     tolerated_count: Option<seconds::Number>,
     tolerated_percentage: Option<Percentage>,
+    distributed: Option<Distributed>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,14 +52,6 @@ impl Map {
     ) -> Option<Self> {
         let diagnostics = &mut draft.diagnostics;
         fields.exactly_one(&["ItemProcessor", "Iterator"], diagnostics);
-        for field in ["ItemReader", "ItemBatcher", "ResultWriter", "Label"] {
-            if fields.value(field).is_some() {
-                diagnostics.unsupported(
-                    fields.at(field),
-                    format!("'{field}' belongs to a distributed Map, which is not supported yet"),
-                );
-            }
-        }
         let items_path = fields.path("ItemsPath", diagnostics);
         let parameters = fields.template("Parameters", diagnostics);
         let item_selector = fields.template("ItemSelector", diagnostics).or(parameters);
@@ -80,7 +82,13 @@ impl Map {
         let newer = fields.inner("ItemProcessor", diagnostics);
         let mut processor = newer.or_else(|| fields.inner("Iterator", diagnostics))?;
         processor.text("Comment", diagnostics);
-        read_processor_config(&mut processor, diagnostics);
+        let distributed = match read_processor_config(&mut processor, diagnostics) {
+            Some(child_type) => Some(Distributed::read(child_type, fields, diagnostics)),
+            None => {
+                distributed::refuse(fields, diagnostics);
+                None
+            }
+        };
         Some(Self {
             processor: draft.block(processor, Some(reader.id))?,
             items_path,
@@ -88,6 +96,39 @@ impl Map {
             max_concurrency: max_concurrency.unwrap_or(seconds::Number::Literal(0)),
             tolerated_count,
             tolerated_percentage,
+            distributed,
+        })
+    }
+
+    /// Whether every item goes to a child execution.
+    pub(crate) fn is_distributed(&self) -> bool {
+        self.distributed.is_some()
+    }
+
+    /// Something has become of the reading, the children or the writing of a distributed Map.
+    pub(crate) fn arrived(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        outcome: Outcome,
+    ) -> Result<(), Failure> {
+        match (&self.distributed, outcome) {
+            (None, _) => Ok(()),
+            (Some(distributed), Outcome::Child { task, status }) => {
+                distributed.child_ended(execution, thread, task, &status)
+            }
+            (Some(distributed), outcome) => distributed.arrived(self, execution, thread, outcome),
+        }
+    }
+
+    /// The limits of the Map run have been changed from outside.
+    pub(crate) fn limits_changed(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+    ) -> Result<(), Failure> {
+        self.distributed.as_ref().map_or(Ok(()), |distributed| {
+            distributed.limits_changed(execution, thread)
         })
     }
 
@@ -97,8 +138,11 @@ impl Map {
         thread: ThreadId,
         state: &State,
     ) -> Result<(), Failure> {
+        if let Some(distributed) = &self.distributed {
+            return distributed.run(self, execution, thread, state);
+        }
         let input = execution.effective_input(thread, state)?;
-        let items = self.items(execution, thread, &input)?;
+        let items = self.items(execution, thread, &input, false)?;
         let length = items.as_array().map_or(0, Vec::len);
         let concurrency = self.max_concurrency.get(execution, thread, input.value())?;
         let tolerated = self.tolerated(execution, thread, &input, length)?;
@@ -140,6 +184,7 @@ impl Map {
         execution: &mut Execution,
         thread: ThreadId,
         input: &Payload,
+        or_object: bool,
     ) -> Result<Value, Failure> {
         let (text, items) = match &self.items_path {
             None => ("$", input.value().clone()),
@@ -148,7 +193,7 @@ impl Map {
                 seconds::at("ItemsPath", path, execution, thread, input.value())?,
             ),
         };
-        if items.is_array() {
+        if items.is_array() || (or_object && items.is_object()) {
             return Ok(items);
         }
         Err(execution.runtime_failure(
@@ -164,14 +209,40 @@ impl Map {
         input: &Payload,
         length: usize,
     ) -> Result<Option<usize>, Failure> {
-        let mut tolerated = None;
-        if let Some(count) = &self.tolerated_count {
-            let count = count.get(execution, thread, input.value())?.min(MOST_ITEMS);
-            tolerated = Some(usize::try_from(count).unwrap_or(usize::MAX));
+        let count = self.tolerated_count(execution, thread, input)?;
+        let mut tolerated = count.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        if let Some(percentage) = self.tolerated_percentage(execution, thread, input)? {
+            let count = (length as f64 * percentage / 100.0).floor() as usize;
+            // Whichever threshold is passed first counts.
+            tolerated = Some(tolerated.map_or(count, |other: usize| other.min(count)));
         }
-        let percentage = match &self.tolerated_percentage {
-            None => None,
-            Some(Percentage::Literal(percentage)) => Some(*percentage),
+        Ok(tolerated)
+    }
+
+    fn tolerated_count(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        input: &Payload,
+    ) -> Result<Option<u64>, Failure> {
+        self.tolerated_count
+            .as_ref()
+            .map(|count| {
+                let count = count.get(execution, thread, input.value())?;
+                Ok(count.min(MOST_ITEMS))
+            })
+            .transpose()
+    }
+
+    fn tolerated_percentage(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+        input: &Payload,
+    ) -> Result<Option<f64>, Failure> {
+        match &self.tolerated_percentage {
+            None => Ok(None),
+            Some(Percentage::Literal(percentage)) => Ok(Some(*percentage)),
             Some(Percentage::At(path)) => {
                 let field = "ToleratedFailurePercentagePath";
                 let value = seconds::at(field, path, execution, thread, input.value())?;
@@ -179,22 +250,14 @@ impl Map {
                     .as_f64()
                     .filter(|number| (0.0..=100.0).contains(number))
                 {
-                    Some(percentage) => Some(percentage),
-                    None => {
-                        return Err(execution.runtime_failure(
-                            thread,
-                            format!("The {field} parameter does not reference a percentage: {path} == {value}"),
-                        ));
-                    }
+                    Some(percentage) => Ok(Some(percentage)),
+                    None => Err(execution.runtime_failure(
+                        thread,
+                        format!("The {field} parameter does not reference a percentage: {path} == {value}"),
+                    )),
                 }
             }
-        };
-        if let Some(percentage) = percentage {
-            let count = (length as f64 * percentage / 100.0).floor() as usize;
-            // Whichever threshold is passed first counts.
-            tolerated = Some(tolerated.map_or(count, |other: usize| other.min(count)));
         }
-        Ok(tolerated)
     }
 
     /// Starts the next iteration, after the given event.
@@ -215,18 +278,8 @@ impl Map {
         iterations.next += 1;
         let input = iterations.input.clone();
         let item = Shared::from(item);
-        let input = match &self.item_selector {
-            None => Payload::from(Value::clone(&item)),
-            Some(selector) => {
-                let extra = Extra {
-                    item: Some((index as u64, &item)),
-                    ..Extra::default()
-                };
-                Payload::from(execution.evaluate(thread, input.value(), extra, |scope| {
-                    evaluate(selector, scope)
-                })?)
-            }
-        };
+        let shown = MapItem::inline(index as u64, &item);
+        let input = iteration_input(self, execution, thread, &input, shown)?;
         let start = execution.machine().block(self.processor).start;
         let child = execution.spawn(
             thread,
@@ -334,27 +387,66 @@ fn iteration(state: &State, index: usize) -> EventDetails {
     }
 }
 
-fn read_processor_config(processor: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
-    let Some(mut config) = processor.inner("ProcessorConfig", diagnostics) else {
-        return;
+/// What an iteration gets: its item, or what the item selector makes of it.
+fn iteration_input(
+    map: &Map,
+    execution: &mut Execution,
+    thread: ThreadId,
+    input: &Payload,
+    item: MapItem<'_>,
+) -> Result<Payload, Failure> {
+    let Some(selector) = &map.item_selector else {
+        return Ok(Payload::from(item.value.clone()));
     };
-    let mode = config.text("Mode", diagnostics);
-    config.text("ExecutionType", diagnostics);
-    match mode {
-        None | Some("INLINE") => {}
-        Some("DISTRIBUTED") => {
-            diagnostics.unsupported(
-                config.at("Mode"),
-                "the mode 'DISTRIBUTED' of a Map is not supported yet",
-            );
-        }
-        Some(_) => diagnostics.error(
-            config.at("Mode"),
-            "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]",
-        ),
-    }
-    config.finish(diagnostics);
+    let extra = Extra {
+        item: Some(item),
+        ..Extra::default()
+    };
+    execution
+        .evaluate(thread, input.value(), extra, |scope| {
+            evaluate(selector, scope)
+        })
+        .map(Payload::from)
 }
 
+/// The type of the child executions, if the Map is distributed.
+fn read_processor_config(
+    processor: &mut Fields<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ChildType> {
+    let mut config = processor.inner("ProcessorConfig", diagnostics)?;
+    let mode = config.text("Mode", diagnostics);
+    let child_type = match config.text("ExecutionType", diagnostics) {
+        Some("STANDARD") => Some(ChildType::Standard),
+        Some("EXPRESS") => Some(ChildType::Express),
+        None => None,
+        Some(_) => {
+            diagnostics.error(
+                config.at("ExecutionType"),
+                "The field 'ExecutionType' should have one of these values: [STANDARD, EXPRESS]",
+            );
+            None
+        }
+    };
+    let distributed = match mode {
+        None | Some("INLINE") => None,
+        Some("DISTRIBUTED") => {
+            config.require(&["ExecutionType"], diagnostics);
+            Some(child_type.unwrap_or(ChildType::Standard))
+        }
+        Some(_) => {
+            diagnostics.error(
+                config.at("Mode"),
+                "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]",
+            );
+            None
+        }
+    };
+    config.finish(diagnostics);
+    distributed
+}
+
+#[cfg(test)]
+mod distributed_tests;
 #[cfg(test)]
 mod tests;

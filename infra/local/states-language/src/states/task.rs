@@ -14,7 +14,9 @@ use crate::integrations;
 use crate::machine::State;
 use crate::payload::Payload;
 use crate::template::Template;
-use crate::{EventDetails, EventType, IntegrationPattern, Resource, StartTask, Text};
+use crate::{
+    EventDetails, EventType, IntegrationPattern, Resource, StartTask, Status, TaskId, Text,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Task {
@@ -48,6 +50,11 @@ pub(crate) enum Outcome {
         cause: Option<String>,
     },
     Heartbeat,
+    /// Only of a distributed Map.
+    Child {
+        task: TaskId,
+        status: Status,
+    },
     TimedOut {
         heartbeat: bool,
     },
@@ -185,6 +192,7 @@ impl Task {
         match outcome {
             Outcome::Started { worker_name } => self.started(execution, thread, worker_name),
             Outcome::Heartbeat => self.heartbeat(execution, thread),
+            Outcome::Child { .. } => {}
             Outcome::Submitted { output } => {
                 self.started(execution, thread, None);
                 let output = Payload::from(output);

@@ -2,6 +2,7 @@
 
 mod executions;
 mod machines;
+mod map_runs;
 mod recovery;
 mod tasks;
 mod tokens;
