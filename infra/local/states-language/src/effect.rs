@@ -19,10 +19,6 @@ pub struct TaskId(pub u64);
 pub struct TimerId(pub u64);
 
 /// What the driver must now do.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "effects are taken as soon as they are there, a few at a time"
-)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
     /// Call the resource. Answer with the `Task…` arrivals that carry its id.
