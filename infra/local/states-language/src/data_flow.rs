@@ -1,15 +1,20 @@
 //! How data flows through a state: what it takes from its input, what it makes of its result, what it hands on and which
 //! variables it assigns. There is one file for each query language; states use this one.
 
+mod jsonata;
 pub(crate) mod jsonpath;
+mod side_exit;
 
 use serde_json::Value;
 
 use crate::definition::{Diagnostics, Fields};
-use crate::machine::StateType;
+use crate::machine::{QueryLanguage, StateType};
 use crate::payload::Payload;
 use crate::scope::Scope;
 
+pub(crate) use side_exit::SideExit;
+
+use jsonata::JsonataFlow;
 use jsonpath::JsonPathFlow;
 
 /// An evaluation that failed: the error's name and what AWS says, without the words that name the state.
@@ -18,6 +23,8 @@ use jsonpath::JsonPathFlow;
 pub(crate) struct FlowError {
     pub(crate) name: &'static str,
     pub(crate) message: String,
+    /// The field whose JSONata expression failed.
+    pub(crate) location: Option<String>,
 }
 
 /// Variables that a state assigns, in order.
@@ -26,6 +33,7 @@ pub(crate) type Assigned = Vec<(String, Value)>;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum DataFlow {
     JsonPath(Box<JsonPathFlow>),
+    Jsonata(Box<JsonataFlow>),
 }
 
 impl DataFlow {
@@ -34,11 +42,16 @@ impl DataFlow {
         fields: &mut Fields<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        Self::JsonPath(Box::new(JsonPathFlow::read(
-            state_type,
-            fields,
-            diagnostics,
-        )))
+        match fields.language() {
+            QueryLanguage::JsonPath => Self::JsonPath(Box::new(JsonPathFlow::read(
+                state_type,
+                fields,
+                diagnostics,
+            ))),
+            QueryLanguage::Jsonata => {
+                Self::Jsonata(Box::new(JsonataFlow::read(state_type, fields, diagnostics)))
+            }
+        }
     }
 
     /// What the state works with, of its input.
@@ -49,6 +62,7 @@ impl DataFlow {
     ) -> Result<Payload, FlowError> {
         match self {
             Self::JsonPath(flow) => flow.input(input, scope),
+            Self::Jsonata(_) => Ok(input.clone()),
         }
     }
 
@@ -60,6 +74,7 @@ impl DataFlow {
     ) -> Result<Payload, FlowError> {
         match self {
             Self::JsonPath(flow) => flow.arguments(input, scope),
+            Self::Jsonata(flow) => flow.arguments(input, scope),
         }
     }
 
@@ -71,6 +86,7 @@ impl DataFlow {
     ) -> Result<Payload, FlowError> {
         match self {
             Self::JsonPath(flow) => flow.result(result, scope),
+            Self::Jsonata(_) => Ok(result),
         }
     }
 
@@ -84,19 +100,26 @@ impl DataFlow {
     ) -> Result<Payload, FlowError> {
         match self {
             Self::JsonPath(flow) => flow.output(input, result, scope),
+            Self::Jsonata(flow) => flow.output(result, scope),
         }
     }
 
-    /// The variables that the state assigns; the scope's input is its result.
-    pub(crate) fn assign(&self, scope: &mut Scope<'_>) -> Result<Assigned, FlowError> {
+    /// The variables that the state assigns, from its whole input, which is the scope's, and from what it keeps of its result.
+    pub(crate) fn assign(
+        &self,
+        result: &Payload,
+        scope: &mut Scope<'_>,
+    ) -> Result<Assigned, FlowError> {
         match self {
-            Self::JsonPath(flow) => flow.assign(scope),
+            Self::JsonPath(flow) => flow.assign(&mut scope.over(result.value())),
+            Self::Jsonata(flow) => flow.assign(result, scope),
         }
     }
 
     pub(crate) fn assigned(&self) -> Vec<&str> {
         match self {
             Self::JsonPath(flow) => flow.assigned(),
+            Self::Jsonata(flow) => flow.assigned(),
         }
     }
 }

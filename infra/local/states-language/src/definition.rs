@@ -68,6 +68,8 @@ pub(crate) struct Draft {
     pub(crate) diagnostics: Diagnostics,
     blocks: Vec<Option<Block>>,
     states: Vec<Option<State>>,
+    /// The machine's own, which is that of every state that names none.
+    language: QueryLanguage,
     /// The names of all states so far: they must differ throughout the machine.
     names: BTreeSet<String>,
 }
@@ -80,6 +82,7 @@ pub(crate) fn read(definition: &str) -> (Option<StateMachine>, Vec<Diagnostic>) 
         diagnostics: Diagnostics::default(),
         blocks: Vec::new(),
         states: Vec::new(),
+        language: QueryLanguage::JsonPath,
         names: BTreeSet::new(),
     };
     if definition.len() > MAXIMUM_DEFINITION_SIZE {
@@ -127,8 +130,7 @@ impl Draft {
         }
         let timeout_seconds =
             fields.whole_number("TimeoutSeconds", 1..=LONGEST_TIMEOUT, &mut self.diagnostics);
-        // If it is refused, every state would repeat what has been said.
-        self.query_language(&mut fields)?;
+        self.language = self.query_language(&mut fields);
         let root = self.block(fields, None);
         let blocks: Vec<Block> = std::mem::take(&mut self.blocks)
             .into_iter()
@@ -148,24 +150,29 @@ impl Draft {
         Some(machine)
     }
 
-    /// `None` when the language is refused.
-    fn query_language(&mut self, fields: &mut Fields<'_>) -> Option<QueryLanguage> {
-        let location = fields.at("QueryLanguage");
+    /// The language that a machine or a state names, else the machine's.
+    fn query_language(&mut self, fields: &mut Fields<'_>) -> QueryLanguage {
+        if !fields.has("QueryLanguage") {
+            return self.language;
+        }
         match fields.text("QueryLanguage", &mut self.diagnostics) {
-            None | Some("JSONPath") => Some(QueryLanguage::JsonPath),
-            Some("JSONata") => {
-                self.diagnostics.unsupported(
-                    location,
-                    "the query language 'JSONata' is not supported yet",
-                );
-                None
+            Some("JSONPath") => {
+                if self.language == QueryLanguage::Jsonata {
+                    self.diagnostics.error(
+                        fields.location(),
+                        "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+                    );
+                }
+                QueryLanguage::JsonPath
             }
+            // AWS goes on with JSONata, whatever else it is.
+            None | Some("JSONata") => QueryLanguage::Jsonata,
             Some(_) => {
                 self.diagnostics.error(
-                    location,
+                    fields.at("QueryLanguage"),
                     "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]",
                 );
-                None
+                QueryLanguage::Jsonata
             }
         }
     }
@@ -252,7 +259,8 @@ impl Draft {
         let comment = fields
             .text("Comment", &mut self.diagnostics)
             .map(str::to_owned);
-        let query_language = self.query_language(&mut fields)?;
+        let query_language = self.query_language(&mut fields);
+        fields.set_language(query_language);
         let kind = Kind::read(&reader, &mut fields, self)?;
         let next = self.transition(&reader, &kind, &mut fields);
         let flow = DataFlow::read(kind.state_type(), &mut fields, &mut self.diagnostics);

@@ -71,6 +71,10 @@ pub enum DiagnosticCode {
     MissingEndState,
     /// Two states have one name.
     DuplicateStateName,
+    /// A JSONata expression cannot be parsed.
+    InvalidJsonataExpression,
+    /// A JSONata expression refers to what is not there in Step Functions.
+    UnsupportedJsonataExpression,
     /// Something that the Amazon States Language has but this interpreter does not support.
     UnsupportedFeature,
     /// Warning: a field looks like a path or an intrinsic call, but its name does not end in `.$`.
@@ -89,6 +93,8 @@ impl fmt::Display for DiagnosticCode {
             Self::NoDollar => "NO_DOLLAR",
             Self::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
             Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Self::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
+            Self::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
             Self::UnsupportedFeature => "UNSUPPORTED_FEATURE",
         })
     }

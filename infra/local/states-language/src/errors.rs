@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Text;
+use crate::data_flow::SideExit;
 use crate::definition::{Diagnostics, Fields, Names};
 use crate::machine::StateId;
 use crate::random::Random;
-use crate::result_path::ResultPath;
-use crate::template::Template;
 
 pub(crate) const ALL: &str = "States.ALL";
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
@@ -17,6 +16,7 @@ pub(crate) const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str =
 pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub(crate) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 pub(crate) const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
+pub(crate) const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 pub(crate) const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
 pub(crate) const RESULT_WRITER_FAILED: &str = "States.ResultWriterFailed";
 pub(crate) const RUNTIME: &str = "States.Runtime";
@@ -126,8 +126,7 @@ pub struct Catcher {
     /// The errors that it is for.
     pub error_equals: Vec<String>,
     next: StateId,
-    pub(crate) result_path: ResultPath,
-    pub(crate) assign: Option<Template>,
+    pub(crate) exit: SideExit,
 }
 
 impl Catcher {
@@ -137,10 +136,7 @@ impl Catcher {
     }
 
     pub(crate) fn assigned(&self) -> Vec<&str> {
-        self.assign
-            .as_ref()
-            .map(Template::field_names)
-            .unwrap_or_default()
+        self.exit.assigned()
     }
 }
 
@@ -201,26 +197,22 @@ pub(crate) fn read_catchers(
     names: &Names<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Catcher> {
-    let location = fields.at("Catch");
     let list = fields.list("Catch", diagnostics).unwrap_or_default();
     let mut catchers = Vec::with_capacity(list.len());
     for (position, value) in list.iter().enumerate() {
-        let location = format!("{location}[{position}]");
-        let Some(mut fields) = Fields::of(value, &location, diagnostics) else {
+        let Some(mut fields) = fields.item("Catch", position, value, diagnostics) else {
             continue;
         };
         fields.text("Comment", diagnostics);
         fields.require(&["Next"], diagnostics);
         let error_equals = read_error_equals(&mut fields, position + 1 == list.len(), diagnostics);
         let next = fields.next("Next", names, diagnostics);
-        let result_path = ResultPath::read(&mut fields, diagnostics);
-        let assign = fields.template("Assign", diagnostics);
+        let exit = SideExit::of_catcher(&mut fields, diagnostics);
         fields.finish(diagnostics);
         catchers.extend(next.map(|next| Catcher {
             error_equals,
             next,
-            result_path,
-            assign,
+            exit,
         }));
     }
     catchers

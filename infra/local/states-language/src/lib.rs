@@ -26,6 +26,7 @@ mod history;
 mod identity;
 mod integrations;
 mod intrinsic;
+mod jsonata;
 mod jsonpath;
 mod machine;
 mod map_effects;

@@ -42,6 +42,8 @@ pub(crate) struct Block {
 pub enum QueryLanguage {
     /// `JSONPath`.
     JsonPath,
+    /// `JSONata`.
+    Jsonata,
 }
 
 /// The type of a state.

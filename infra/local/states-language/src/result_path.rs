@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::definition::{Diagnostics, Fields};
+use crate::machine::QueryLanguage;
 use crate::reference_path::ReferencePath;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,9 @@ pub(crate) enum ResultPath {
 
 impl ResultPath {
     pub(crate) fn read(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Self {
+        if fields.language() == QueryLanguage::Jsonata {
+            return Self::Whole;
+        }
         match fields.value("ResultPath") {
             None => return Self::Whole,
             Some(Value::Null) => return Self::Discard,

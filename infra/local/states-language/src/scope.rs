@@ -2,6 +2,7 @@
 //! each evaluation.
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -36,11 +37,17 @@ impl<'a> MapItem<'a> {
 }
 
 pub(crate) struct Scope<'a> {
-    /// `$`.
+    /// `$`, and `$states.input`.
     pub(crate) input: &'a Value,
+    /// `$states.result`, where there is one.
+    pub(crate) result: Option<&'a Value>,
+    /// `$states.errorOutput`, in a catcher.
+    pub(crate) error_output: Option<&'a Value>,
     pub(crate) context: &'a Context<'a>,
     pub(crate) variables: &'a Variables,
     pub(crate) random: &'a mut Random,
+    /// The execution's time.
+    pub(crate) now: Timestamp,
 }
 
 /// Why an expression has no value.
@@ -61,6 +68,9 @@ pub(crate) enum EvaluationError {
     /// An intrinsic function does not accept its arguments.
     #[error("The function '{call}' had the following error: {message}")]
     Intrinsic { call: String, message: String },
+    /// A JSONata expression failed, or gave nothing that its field takes.
+    #[error("{message}")]
+    Query { field: String, message: String },
 }
 
 impl<'a> Scope<'a> {
@@ -89,9 +99,26 @@ impl<'a> Scope<'a> {
     pub(crate) fn over<'b>(&'b mut self, input: &'b Value) -> Scope<'b> {
         Scope {
             input,
+            result: self.result,
+            error_output: self.error_output,
             context: self.context,
             variables: self.variables,
             random: self.random,
+            now: self.now,
         }
+    }
+
+    /// The same scope with a result.
+    pub(crate) fn with_result<'b>(&'b mut self, result: &'b Value) -> Scope<'b> {
+        let mut scope = self.over(self.input);
+        scope.result = Some(result);
+        scope
+    }
+
+    /// The same scope with the error that a catcher has caught.
+    pub(crate) fn with_error_output<'b>(&'b mut self, error_output: &'b Value) -> Scope<'b> {
+        let mut scope = self.over(self.input);
+        scope.error_output = Some(error_output);
+        scope
     }
 }

@@ -1,9 +1,11 @@
 //! Payload templates: JSON in which a field `"name.$"` takes the value of an expression. `Parameters`, `ResultSelector`,
-//! `ItemSelector`, `Assign` and `Credentials` are templates.
+//! `ItemSelector`, `Assign` and `Credentials` are templates; in JSONata mode, where any text may be a query instead, so are
+//! `Arguments`, `Output` and `Items`.
 
 use serde_json::{Map, Value};
 
 use crate::expression::Expression;
+use crate::jsonata::{Invalid, Query};
 use crate::jsonpath::PathError;
 use crate::scope::{EvaluationError, Scope};
 
@@ -14,6 +16,8 @@ pub(crate) enum Template {
     Object(Vec<(String, Template)>),
     /// The field as written, with its `.$`, and the expression.
     Expression(String, Expression),
+    /// A text `{% … %}` of JSONata mode.
+    Query(Query),
 }
 
 /// A template's field that has no value.
@@ -73,6 +77,72 @@ impl Template {
         }
     }
 
+    /// Reads a template of JSONata mode. `field` is where it stands: `Output`, `Output/total`, `Output/list[0]`. Whatever is
+    /// no query that AWS takes is handed to `invalid`, with the place.
+    pub(crate) fn read_queries(
+        value: &Value,
+        field: &str,
+        invalid: &mut dyn FnMut(&str, Invalid),
+    ) -> Self {
+        match value {
+            Value::Object(object) => {
+                let fields: Vec<(String, Self)> = object
+                    .iter()
+                    .map(|(name, value)| {
+                        let inner = format!("{field}/{name}");
+                        (name.clone(), Self::read_queries(value, &inner, invalid))
+                    })
+                    .collect();
+                if fields.iter().all(|(_, inner)| inner.is_literal()) {
+                    Self::Literal(value.clone())
+                } else {
+                    Self::Object(fields)
+                }
+            }
+            Value::Array(values) => {
+                let items: Vec<Self> = values
+                    .iter()
+                    .enumerate()
+                    .map(|(position, value)| {
+                        Self::read_queries(value, &format!("{field}[{position}]"), invalid)
+                    })
+                    .collect();
+                if items.iter().all(Self::is_literal) {
+                    Self::Literal(value.clone())
+                } else {
+                    Self::List(items)
+                }
+            }
+            Value::String(text) => {
+                match Query::delimited(text).map(|text| Query::parse(text, field)) {
+                    None => Self::Literal(value.clone()),
+                    Some(Ok(query)) => Self::Query(query),
+                    Some(Err(found)) => {
+                        for one in found {
+                            invalid(field, one);
+                        }
+                        Self::Literal(Value::Null)
+                    }
+                }
+            }
+            _ => Self::Literal(value.clone()),
+        }
+    }
+
+    fn is_literal(&self) -> bool {
+        matches!(self, Self::Literal(_))
+    }
+
+    /// Every query in the template.
+    pub(crate) fn queries<'t>(&'t self, found: &mut Vec<&'t Query>) {
+        match self {
+            Self::List(items) => items.iter().for_each(|item| item.queries(found)),
+            Self::Object(fields) => fields.iter().for_each(|(_, field)| field.queries(found)),
+            Self::Query(query) => found.push(query),
+            Self::Literal(_) | Self::Expression(..) => {}
+        }
+    }
+
     pub(crate) fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, TemplateError> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
@@ -104,6 +174,10 @@ impl Template {
                     });
                 }
             },
+            Self::Query(query) => query.evaluate(scope).map_err(|error| TemplateError {
+                field: String::new(),
+                error,
+            })?,
         })
     }
 

@@ -1,4 +1,5 @@
 //! The data flow of JSONPath mode: `InputPath`, `Parameters`, `ResultSelector`, `ResultPath`, `OutputPath` and `Assign`.
+//! What evaluates templates is for both modes.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{Assigned, FlowError};
 use crate::definition::{Diagnostics, Fields};
-use crate::errors::{INTRINSIC_FAILURE, RESULT_PATH_MATCH_FAILURE, RUNTIME};
+use crate::errors::{
+    INTRINSIC_FAILURE, QUERY_EVALUATION_ERROR, RESULT_PATH_MATCH_FAILURE, RUNTIME,
+};
 use crate::expression::Expression;
 use crate::jsonpath::{Path, Root};
 use crate::machine::StateType;
@@ -111,6 +114,7 @@ impl JsonPathFlow {
                 .map_err(|message| FlowError {
                     name: RESULT_PATH_MATCH_FAILURE,
                     message,
+                    location: None,
                 })?,
         };
         select(self.output_path.as_ref(), &combined, scope)
@@ -156,22 +160,31 @@ pub(crate) fn evaluate_field(
         .map_err(|error| explain(&error, field, scope.input))
 }
 
+impl From<EvaluationError> for FlowError {
+    fn from(error: EvaluationError) -> Self {
+        explain(&error, "", &Value::Null)
+    }
+}
+
 fn explain(error: &EvaluationError, field: &str, input: &Value) -> FlowError {
-    match error {
-        EvaluationError::Path { path, .. } => FlowError {
-            name: RUNTIME,
-            message: format!(
+    let (name, message, location) = match error {
+        EvaluationError::Path { path, .. } => (
+            RUNTIME,
+            format!(
                 "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{input}'"
             ),
-        },
-        EvaluationError::Argument { .. } => FlowError {
-            name: RUNTIME,
-            message: error.to_string(),
-        },
-        EvaluationError::Intrinsic { .. } => FlowError {
-            name: INTRINSIC_FAILURE,
-            message: error.to_string(),
-        },
+            None,
+        ),
+        EvaluationError::Argument { .. } => (RUNTIME, error.to_string(), None),
+        EvaluationError::Intrinsic { .. } => (INTRINSIC_FAILURE, error.to_string(), None),
+        EvaluationError::Query { field, message } => {
+            (QUERY_EVALUATION_ERROR, message.clone(), Some(field.clone()))
+        }
+    };
+    FlowError {
+        name,
+        message,
+        location,
     }
 }
 
@@ -196,6 +209,7 @@ fn select(
                 .map_err(|error| FlowError {
                     name: RUNTIME,
                     message: format!("Invalid path '{path}' : {error}"),
+                    location: None,
                 })
         }
     }

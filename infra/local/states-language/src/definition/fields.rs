@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::{Diagnostics, Names, Object};
 use crate::DiagnosticCode;
+use crate::choice_rule::Test;
 use crate::expression::Expression;
+use crate::jsonata::Query;
 use crate::jsonpath::Path;
-use crate::machine::StateId;
+use crate::machine::{QueryLanguage, StateId};
 use crate::template::Template;
 
 /// What a field that nobody knows may have been meant for.
@@ -18,6 +20,9 @@ pub(crate) struct Fields<'d> {
     object: &'d Object,
     location: String,
     known: Vec<String>,
+    language: QueryLanguage,
+    /// Where the object stands in its state, for the names of fields in errors: `Catch[0]/`; nothing for the state itself.
+    within: String,
 }
 
 impl<'d> Fields<'d> {
@@ -35,7 +40,38 @@ impl<'d> Fields<'d> {
             object,
             location: location.to_owned(),
             known: Vec::new(),
+            language: QueryLanguage::JsonPath,
+            within: String::new(),
         })
+    }
+
+    /// The language of the state that the fields belong to.
+    pub(crate) fn language(&self) -> QueryLanguage {
+        self.language
+    }
+
+    pub(crate) fn set_language(&mut self, language: QueryLanguage) {
+        self.language = language;
+    }
+
+    /// A field as AWS names it in the errors of its state.
+    pub(crate) fn name_in_state(&self, field: &str) -> String {
+        format!("{}{field}", self.within)
+    }
+
+    /// The fields of one object of a list.
+    pub(crate) fn item(
+        &self,
+        field: &str,
+        position: usize,
+        value: &'d Value,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Fields<'d>> {
+        let location = format!("{}[{position}]", self.at(field));
+        let mut item = Fields::of(value, &location, diagnostics)?;
+        item.language = self.language;
+        item.within = format!("{}[{position}]/", self.name_in_state(field));
+        Some(item)
     }
 
     pub(crate) fn location(&self) -> &str {
@@ -116,7 +152,10 @@ impl<'d> Fields<'d> {
         diagnostics: &mut Diagnostics,
     ) -> Option<Fields<'d>> {
         let location = self.at(field);
-        Fields::of(self.value(field)?, &location, diagnostics)
+        let mut inner = Fields::of(self.value(field)?, &location, diagnostics)?;
+        inner.language = self.language;
+        inner.within = format!("{}/", self.name_in_state(field));
+        Some(inner)
     }
 
     pub(crate) fn whole_number(
@@ -159,7 +198,11 @@ impl<'d> Fields<'d> {
         Some(number)
     }
 
+    /// A field of JSONPath mode; in JSONata mode nobody knows it.
     pub(crate) fn path(&mut self, field: &str, diagnostics: &mut Diagnostics) -> Option<Path> {
+        if self.language == QueryLanguage::Jsonata {
+            return None;
+        }
         let text = self.text(field, diagnostics)?;
         match Path::parse(text) {
             Ok(path) => Some(path),
@@ -179,6 +222,9 @@ impl<'d> Fields<'d> {
         field: &str,
         diagnostics: &mut Diagnostics,
     ) -> Option<Option<Path>> {
+        if self.language == QueryLanguage::Jsonata {
+            return None;
+        }
         if self.object.get(field).is_some_and(Value::is_null) {
             self.known.push(field.to_owned());
             return Some(None);
@@ -191,6 +237,9 @@ impl<'d> Fields<'d> {
         field: &str,
         diagnostics: &mut Diagnostics,
     ) -> Option<Expression> {
+        if self.language == QueryLanguage::Jsonata {
+            return None;
+        }
         let text = self.text(field, diagnostics)?;
         match Expression::parse(text) {
             Ok(expression) => Some(expression),
@@ -213,6 +262,17 @@ impl<'d> Fields<'d> {
     ) -> Option<Template> {
         let value = self.value(field)?;
         let location = self.at(field);
+        if self.language == QueryLanguage::Jsonata {
+            let name = self.name_in_state(field);
+            let state = location.strip_suffix(name.as_str()).unwrap_or_default();
+            return Some(Template::read_queries(
+                value,
+                &name,
+                &mut |field, invalid| {
+                    diagnostics.push(invalid.code, format!("{state}{field}"), invalid.message);
+                },
+            ));
+        }
         if field != "Credentials" {
             warn_of_paths_without_dollar(value, &location, diagnostics);
         }
@@ -222,6 +282,36 @@ impl<'d> Fields<'d> {
                 format!("The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"),
             );
         }))
+    }
+
+    /// The query that a field holds in JSONata mode; `None` if it holds something else. The outer `None` means that there is
+    /// none, or that it is wrong, with a diagnostic.
+    pub(crate) fn query(
+        &mut self,
+        field: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Option<Query>> {
+        if self.language == QueryLanguage::JsonPath {
+            return Some(None);
+        }
+        let Some(text) = self
+            .object
+            .get(field)
+            .and_then(Value::as_str)
+            .and_then(Query::delimited)
+        else {
+            return Some(None);
+        };
+        self.known.push(field.to_owned());
+        match Query::parse(text, &self.name_in_state(field)) {
+            Ok(query) => Some(Some(query)),
+            Err(found) => {
+                for invalid in found {
+                    diagnostics.push(invalid.code, self.at(field), invalid.message);
+                }
+                None
+            }
+        }
     }
 
     /// The state that a field such as `Next` names.
@@ -287,11 +377,18 @@ impl<'d> Fields<'d> {
             .keys()
             .filter(|field| !self.known.contains(field))
         {
-            if JSONATA_ONLY.contains(&field.as_str()) {
+            let other = match self.language {
+                QueryLanguage::JsonPath if JSONATA_ONLY.contains(&field.as_str()) => {
+                    Some(("JSONPath", "JSONata"))
+                }
+                QueryLanguage::Jsonata if is_of_jsonpath(field) => Some(("JSONata", "JSONPath")),
+                _ => None,
+            };
+            if let Some((own, other)) = other {
                 diagnostics.error(
                     self.location.as_str(),
                     format!(
-                        "The QueryLanguage is set to 'JSONPath', but field '{field}' is only supported for the 'JSONata' QueryLanguage"
+                        "The QueryLanguage is set to '{own}', but field '{field}' is only supported for the '{other}' QueryLanguage"
                     ),
                 );
             } else {
@@ -302,6 +399,21 @@ impl<'d> Fields<'d> {
             }
         }
     }
+}
+
+/// Whether only JSONPath mode has the field.
+fn is_of_jsonpath(field: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "And",
+        "Not",
+        "Or",
+        "Parameters",
+        "Result",
+        "ResultSelector",
+        "Variable",
+        "StringMatches",
+    ];
+    field.ends_with("Path") || OTHERS.contains(&field) || Test::named(field).is_some()
 }
 
 fn warn_of_paths_without_dollar(value: &Value, location: &str, diagnostics: &mut Diagnostics) {

@@ -301,24 +301,6 @@ fn refuses_retriers_and_catchers_that_make_no_sense() {
 }
 
 #[test]
-fn refuses_what_is_not_supported_yet_by_name() {
-    assert_eq!(
-        problems(
-            &json!({"StartAt": "S", "QueryLanguage": "JSONata", "States": {"S": {"Type": "Pass", "Output": 1, "End": true}}})
-        ),
-        [
-            "UNSUPPORTED_FEATURE: the query language 'JSONata' is not supported yet at /QueryLanguage"
-        ]
-    );
-    assert_eq!(
-        problems_of(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": 1})),
-        [
-            "UNSUPPORTED_FEATURE: the query language 'JSONata' is not supported yet at /States/S/QueryLanguage"
-        ]
-    );
-}
-
-#[test]
 fn keeps_variables_in_their_scopes() {
     let definition = json!({"StartAt": "A", "States": {
         "A": {"Type": "Pass", "Assign": {"x": 1, "states": 2, "2y": 3}, "Next": "M"},

@@ -11,6 +11,7 @@ use crate::data_flow::FlowError;
 use crate::errors::{DATA_LIMIT_EXCEEDED, Failure, RUNTIME};
 use crate::payload::Payload;
 use crate::scope::{MapItem, Scope};
+use crate::{EventDetails, EventType};
 
 /// What AWS allows, in bytes of UTF-8.
 pub(crate) const LARGEST_PAYLOAD: usize = 262_144;
@@ -64,11 +65,39 @@ impl Execution {
         };
         let mut scope = Scope {
             input,
+            result: None,
+            error_output: None,
             context: &context,
             variables: &current.variables,
             random,
+            now: *now,
         };
-        evaluate(&mut scope).map_err(|error| self.explained(thread, &error))
+        evaluate(&mut scope).map_err(|error| self.evaluation_failed(thread, &error))
+    }
+
+    /// A failed evaluation as the failure of the thread's state; JSONata's has an event of its own.
+    fn evaluation_failed(&mut self, thread: ThreadId, error: &FlowError) -> Failure {
+        let failure = self.explained(thread, error);
+        let (Some(location), Some(current)) = (&error.location, self.threads.get(&thread)) else {
+            return failure;
+        };
+        let details = EventDetails {
+            state: Some(self.machine.state(current.state).name.clone()),
+            location: Some(location.as_str().into()),
+            ..EventDetails::failure(failure.error.as_deref(), failure.cause.as_deref())
+        };
+        // A state that fails as it is entered fails beside its entry, not after it.
+        let last = current.last_event;
+        let entered = current.visit.as_ref().map(|visit| visit.entered_event);
+        let entry = self
+            .history
+            .iter()
+            .rev()
+            .find(|event| event.id == last && entered == Some(last));
+        let previous = entry.map_or(last, |event| event.previous_event_id);
+        let id = self.push(EventType::EvaluationFailed, previous, details);
+        self.set_last_event(thread, id);
+        failure
     }
 
     /// A failed evaluation as the failure of the thread's state.
@@ -95,6 +124,7 @@ impl Execution {
         let error = FlowError {
             name: RUNTIME,
             message: message.into(),
+            location: None,
         };
         self.explained(thread, &error)
     }

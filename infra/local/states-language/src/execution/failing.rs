@@ -2,14 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{Execution, Extra, Purpose, Status, Thread, ThreadId, Work};
-use crate::data_flow::FlowError;
-use crate::data_flow::jsonpath::assignments;
-use crate::errors::{self, Catcher, Failure, RESULT_PATH_MATCH_FAILURE, RUNTIME};
+use crate::errors::{self, Catcher, Failure, RUNTIME};
 use crate::machine::{State, StateType, Transition};
-use crate::payload::Payload;
 use crate::states::Kind;
 use crate::{Effect, EventDetails, EventType, Text};
 
@@ -119,27 +114,14 @@ impl Execution {
         let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
             return Ok(());
         };
-        let error = failure.output();
-        let assigned = match &catcher.assign {
-            None => Vec::new(),
-            Some(assign) => self.evaluate(thread, &error, Extra::default(), |scope| {
-                assignments(assign, scope)
-            })?,
-        };
-        let output = catcher
-            .result_path
-            .apply(input.value(), error)
-            .map_err(|message| {
-                let error = FlowError {
-                    name: RESULT_PATH_MATCH_FAILURE,
-                    message,
-                };
-                self.explained(thread, &error)
+        let (output, assigned) =
+            self.evaluate(thread, input.value(), Extra::default(), |scope| {
+                catcher.exit.caught(&input, failure.output(), scope)
             })?;
         self.exit(
             thread,
             state,
-            unchanged(&input, output),
+            output,
             assigned,
             Transition::Next(catcher.next()),
         )
@@ -255,14 +237,5 @@ impl Execution {
             };
             self.push(EventType::MapIterationAborted, thread.last_event, details);
         }
-    }
-}
-
-/// The input itself, with its text, where a catch left it as it was.
-fn unchanged(input: &Payload, output: Value) -> Payload {
-    if output == *input.value() {
-        input.clone()
-    } else {
-        Payload::from(output)
     }
 }

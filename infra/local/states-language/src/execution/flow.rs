@@ -104,8 +104,8 @@ impl Execution {
         let result = self.evaluate(thread, input.value(), Extra::default(), |scope| {
             state.flow.result(result, scope)
         })?;
-        let assigned = self.evaluate(thread, result.value(), Extra::default(), |scope| {
-            state.flow.assign(scope)
+        let assigned = self.evaluate(thread, input.value(), Extra::default(), |scope| {
+            state.flow.assign(&result, scope)
         })?;
         let output = self.evaluate(thread, input.value(), Extra::default(), |scope| {
             state.flow.output(&input, result, scope)

@@ -25,9 +25,12 @@ fn evaluate(call: &str, input: Value) -> Result<Value, String> {
     };
     let mut scope = Scope {
         input: &input,
+        result: None,
+        error_output: None,
         context: &context,
         variables: &Variables::new(),
         random: &mut Random::new(7),
+        now: Timestamp::UNIX_EPOCH,
     };
     Call::parse(call)
         .expect(call)

@@ -1,16 +1,13 @@
 //! Choice: goes on with the state that the first rule that holds names.
 
-use serde_json::Value;
-
 use crate::choice_rule::{Operand, Rule, Test};
-use crate::data_flow::FlowError;
-use crate::data_flow::jsonpath::assignments;
+use crate::data_flow::{FlowError, SideExit};
 use crate::definition::{Diagnostics, Fields, Names, StateReader};
 use crate::errors::{Failure, RUNTIME};
 use crate::execution::{Execution, Extra, ThreadId};
-use crate::machine::{State, StateId, Transition};
-use crate::scope::EvaluationError;
-use crate::template::Template;
+use crate::jsonata::{Query, Wanted};
+use crate::machine::{QueryLanguage, State, StateId, Transition};
+use crate::scope::{EvaluationError, Scope};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Choice {
@@ -20,9 +17,28 @@ pub(crate) struct Choice {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Branch {
-    rule: Rule,
+    condition: Condition,
     next: StateId,
-    assign: Option<Template>,
+    exit: SideExit,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Condition {
+    Rule(Rule),
+    Constant(bool),
+    Query(Query),
+}
+
+impl Condition {
+    fn holds(&self, scope: &mut Scope<'_>) -> Result<bool, FlowError> {
+        match self {
+            Self::Rule(rule) => rule.holds(scope).map_err(invalid_path),
+            Self::Constant(holds) => Ok(*holds),
+            Self::Query(query) => {
+                Ok(query.evaluate_as(Wanted::Boolean, scope)?.as_bool() == Some(true))
+            }
+        }
+    }
 }
 
 impl Choice {
@@ -40,8 +56,8 @@ impl Choice {
         }
         let mut branches = Vec::with_capacity(list.len());
         for (position, value) in list.iter().enumerate() {
-            let location = format!("{location}[{position}]");
-            branches.push(read_branch(value, &location, reader.names, diagnostics));
+            let branch = fields.item("Choices", position, value, diagnostics);
+            branches.push(branch.and_then(|branch| read_branch(branch, reader.names, diagnostics)));
         }
         Some(Self {
             branches: branches.into_iter().collect::<Option<_>>()?,
@@ -64,8 +80,7 @@ impl Choice {
     pub(crate) fn assigned(&self) -> impl Iterator<Item = &str> {
         self.branches
             .iter()
-            .filter_map(|branch| branch.assign.as_ref())
-            .flat_map(Template::field_names)
+            .flat_map(|branch| branch.exit.assigned())
     }
 
     pub(crate) fn run(
@@ -77,7 +92,7 @@ impl Choice {
         let input = execution.effective_input(thread, state)?;
         let chosen = execution.evaluate(thread, input.value(), Extra::default(), |scope| {
             for branch in &self.branches {
-                if branch.rule.holds(scope).map_err(invalid_path)? {
+                if branch.condition.holds(scope)? {
                     return Ok(Some(branch));
                 }
             }
@@ -96,16 +111,24 @@ impl Choice {
                 input.value(),
                 Extra::default(),
                 |scope| match chosen {
-                    None => state.flow.assign(scope),
-                    Some(branch) => branch
-                        .assign
-                        .as_ref()
-                        .map_or_else(|| Ok(Vec::new()), |assign| assignments(assign, scope)),
+                    None => state.flow.assign(&input, scope),
+                    Some(branch) => branch.exit.variables(scope),
                 },
             )?;
-        let output = execution.evaluate(thread, input.value(), Extra::default(), |scope| {
-            state.flow.output(&input, input.clone(), scope)
-        })?;
+        let output =
+            execution.evaluate(
+                thread,
+                input.value(),
+                Extra::default(),
+                |scope| match chosen {
+                    // As the Assign, the state's own Output belongs to its Default.
+                    Some(branch) if state.query_language() == QueryLanguage::Jsonata => {
+                        let output = branch.exit.output(scope)?;
+                        Ok(output.unwrap_or_else(|| input.clone()))
+                    }
+                    _ => state.flow.output(&input, input.clone(), scope),
+                },
+            )?;
         execution.exit(thread, state, output, assigned, Transition::Next(next))
     }
 }
@@ -122,25 +145,42 @@ fn invalid_path(error: EvaluationError) -> FlowError {
     FlowError {
         name: RUNTIME,
         message,
+        location: None,
     }
 }
 
 fn read_branch(
-    value: &Value,
-    location: &str,
+    mut fields: Fields<'_>,
     names: &Names<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Branch> {
-    let mut fields = Fields::of(value, location, diagnostics)?;
     fields.require(&["Next"], diagnostics);
     let next = fields.next("Next", names, diagnostics);
-    let assign = fields.template("Assign", diagnostics);
-    let rule = read_rule(fields, diagnostics);
+    let exit = SideExit::of_choice(&mut fields, diagnostics);
+    let condition = match fields.language() {
+        QueryLanguage::JsonPath => read_rule(fields, diagnostics).map(Condition::Rule),
+        QueryLanguage::Jsonata => read_condition(fields, diagnostics),
+    };
     Some(Branch {
-        rule: rule?,
+        condition: condition?,
         next: next?,
-        assign,
+        exit,
     })
+}
+
+/// What is left of the fields must be a `Condition`: an expression, or `true` or `false`.
+fn read_condition(mut fields: Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Condition> {
+    fields.text("Comment", diagnostics);
+    fields.require(&["Condition"], diagnostics);
+    let condition = match fields.query("Condition", diagnostics) {
+        Some(Some(query)) => Some(Condition::Query(query)),
+        Some(None) => fields
+            .boolean("Condition", diagnostics)
+            .map(Condition::Constant),
+        None => None,
+    };
+    fields.finish(diagnostics);
+    condition
 }
 
 /// What is left of the fields must be one rule.

@@ -6,6 +6,7 @@ use crate::definition::{Diagnostics, Fields};
 use crate::errors::Failure;
 use crate::execution::{Execution, Extra, ThreadId};
 use crate::expression::Expression;
+use crate::jsonata::{Query, Wanted};
 use crate::machine::State;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -19,12 +20,16 @@ enum Words {
     Literal(Text),
     /// `ErrorPath` or `CausePath`.
     Computed(&'static str, Expression),
+    Query(Query),
 }
 
 impl Fail {
     pub(crate) fn read(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Self {
         let mut words = |literal: &'static str, path: &'static str| {
             fields.at_most_one(&[literal, path], diagnostics);
+            if let Some(query) = fields.query(literal, diagnostics)? {
+                return Some(Words::Query(query));
+            }
             match fields.text(literal, diagnostics) {
                 Some(text) => Some(Words::Literal(text.into())),
                 None => fields
@@ -60,6 +65,19 @@ impl Fail {
         match words {
             None => Ok(None),
             Some(Words::Literal(text)) => Ok(Some(text.clone())),
+            Some(Words::Query(query)) => {
+                let Some(input) = execution
+                    .thread(thread)
+                    .map(|current| current.input.clone())
+                else {
+                    return Ok(None);
+                };
+                let value =
+                    execution.evaluate(thread, input.value(), Extra::default(), |scope| {
+                        Ok(query.evaluate_as(Wanted::String, scope)?)
+                    })?;
+                Ok(value.as_str().map(Text::from))
+            }
             Some(Words::Computed(field, expression)) => {
                 let Some(input) = execution
                     .thread(thread)

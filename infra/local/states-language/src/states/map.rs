@@ -13,8 +13,9 @@ use crate::data_flow::jsonpath::evaluate;
 use crate::definition::{Diagnostics, Draft, Fields, StateReader};
 use crate::errors::{EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure};
 use crate::execution::{Execution, Extra, Iterations, ThreadId, Work};
+use crate::jsonata::{Query, Wanted};
 use crate::jsonpath::Path;
-use crate::machine::{BlockId, State};
+use crate::machine::{BlockId, QueryLanguage, State};
 use crate::payload::{Payload, Shared};
 use crate::scope::MapItem;
 use crate::states::task::Outcome;
@@ -31,6 +32,8 @@ const MOST_ITEMS: u64 = 100_000_000;
 pub(crate) struct Map {
     processor: BlockId,
     items_path: Option<Path>,
+    /// `Items` of JSONata mode.
+    items: Option<Template>,
     item_selector: Option<Template>,
     max_concurrency: seconds::Number,
     tolerated_count: Option<seconds::Number>,
@@ -41,6 +44,7 @@ pub(crate) struct Map {
 #[derive(Debug, Clone, PartialEq)]
 enum Percentage {
     Literal(f64),
+    Query(Query),
     At(Path),
 }
 
@@ -53,7 +57,15 @@ impl Map {
         let diagnostics = &mut draft.diagnostics;
         fields.exactly_one(&["ItemProcessor", "Iterator"], diagnostics);
         let items_path = fields.path("ItemsPath", diagnostics);
-        let parameters = fields.template("Parameters", diagnostics);
+        let (mut items, mut parameters) = (None, None);
+        match fields.language() {
+            QueryLanguage::JsonPath => parameters = fields.template("Parameters", diagnostics),
+            QueryLanguage::Jsonata => items = fields.template("Items", diagnostics),
+        }
+        if matches!(&items, Some(Template::Literal(literal)) if !literal.is_array() && !literal.is_object())
+        {
+            diagnostics.error(fields.at("Items"), "Expected value of type Array");
+        }
         let item_selector = fields.template("ItemSelector", diagnostics).or(parameters);
         let number = |literal, path, fields: &mut Fields<'_>, diagnostics: &mut Diagnostics| {
             seconds::Number::read(literal, path, 0, fields, diagnostics)
@@ -72,13 +84,15 @@ impl Map {
             ],
             diagnostics,
         );
-        let tolerated_percentage =
-            match fields.number("ToleratedFailurePercentage", 0.0..=100.0, diagnostics) {
+        let tolerated_percentage = match fields.query("ToleratedFailurePercentage", diagnostics)? {
+            Some(query) => Some(Percentage::Query(query)),
+            None => match fields.number("ToleratedFailurePercentage", 0.0..=100.0, diagnostics) {
                 Some(percentage) => Some(Percentage::Literal(percentage)),
                 None => fields
                     .path("ToleratedFailurePercentagePath", diagnostics)
                     .map(Percentage::At),
-            };
+            },
+        };
         let newer = fields.inner("ItemProcessor", diagnostics);
         let mut processor = newer.or_else(|| fields.inner("Iterator", diagnostics))?;
         processor.text("Comment", diagnostics);
@@ -92,6 +106,7 @@ impl Map {
         Some(Self {
             processor: draft.block(processor, Some(reader.id))?,
             items_path,
+            items,
             item_selector,
             max_concurrency: max_concurrency.unwrap_or(seconds::Number::Literal(0)),
             tolerated_count,
@@ -186,6 +201,24 @@ impl Map {
         input: &Payload,
         or_object: bool,
     ) -> Result<Value, Failure> {
+        if let Some(items) = &self.items {
+            return execution.evaluate(
+                thread,
+                input.value(),
+                Extra::default(),
+                |scope| match items {
+                    Template::Query(query) if or_object => {
+                        let items = query.evaluate(scope)?;
+                        if items.is_object() {
+                            return Ok(items);
+                        }
+                        Ok(query.check(Wanted::Array, items)?)
+                    }
+                    Template::Query(query) => Ok(query.evaluate_as(Wanted::Array, scope)?),
+                    other => evaluate(other, scope),
+                },
+            );
+        }
         let (text, items) = match &self.items_path {
             None => ("$", input.value().clone()),
             Some(path) => (
@@ -243,6 +276,18 @@ impl Map {
         match &self.tolerated_percentage {
             None => Ok(None),
             Some(Percentage::Literal(percentage)) => Ok(Some(*percentage)),
+            Some(Percentage::Query(query)) => {
+                execution.evaluate(thread, input.value(), Extra::default(), |scope| {
+                    let value = query.evaluate_as(Wanted::Number, scope)?;
+                    let percentage = value.as_f64().filter(|number| (0.0..=100.0).contains(number));
+                    percentage.map(Some).ok_or_else(|| {
+                        let what = format!(
+                            "returned an unexpected value. Expected a percentage between 0 and 100, but was {value}"
+                        );
+                        query.failed(&what).into()
+                    })
+                })
+            }
             Some(Percentage::At(path)) => {
                 let field = "ToleratedFailurePercentagePath";
                 let value = seconds::at(field, path, execution, thread, input.value())?;

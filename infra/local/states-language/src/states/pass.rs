@@ -6,7 +6,7 @@ use crate::DiagnosticCode;
 use crate::definition::{Diagnostics, Fields};
 use crate::errors::Failure;
 use crate::execution::{Execution, Extra, ThreadId};
-use crate::machine::State;
+use crate::machine::{QueryLanguage, State};
 use crate::payload::Payload;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,10 @@ pub(crate) struct Pass {
 
 impl Pass {
     pub(crate) fn read(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Self {
-        let result = fields.value("Result").cloned();
+        let result = match fields.language() {
+            QueryLanguage::JsonPath => fields.value("Result").cloned(),
+            QueryLanguage::Jsonata => None,
+        };
         if result.as_ref().is_some_and(has_dollar_field) {
             diagnostics.push(
                 DiagnosticCode::PassResultIsStatic,

@@ -6,7 +6,8 @@ use super::seconds::{self, Number};
 use crate::choice_rule::timestamp;
 use crate::definition::{Diagnostics, Fields};
 use crate::errors::Failure;
-use crate::execution::{Execution, Purpose, ThreadId, Work, seconds_milliseconds};
+use crate::execution::{Execution, Extra, Purpose, ThreadId, Work, seconds_milliseconds};
+use crate::jsonata::{Query, Wanted};
 use crate::jsonpath::Path;
 use crate::machine::State;
 
@@ -18,6 +19,7 @@ pub(crate) enum Wait {
     For(WaitFor),
     Until(Timestamp),
     UntilPath(Path),
+    UntilQuery(Query),
 }
 
 /// A number of seconds.
@@ -32,6 +34,9 @@ impl Wait {
         );
         if let Some(number) = Number::read("Seconds", "SecondsPath", 0, fields, diagnostics) {
             return Some(Self::For(WaitFor(number)));
+        }
+        if let Some(query) = fields.query("Timestamp", diagnostics)? {
+            return Some(Self::UntilQuery(query));
         }
         if let Some(text) = fields.text("Timestamp", diagnostics) {
             let time = timestamp(text);
@@ -65,6 +70,18 @@ impl Wait {
                 now + jiff::SignedDuration::from_millis(seconds_milliseconds(seconds))
             }
             Self::Until(time) => *time,
+            Self::UntilQuery(query) => {
+                execution.evaluate(thread, input.value(), Extra::default(), |scope| {
+                    let value = query.evaluate_as(Wanted::String, scope)?;
+                    value.as_str().and_then(timestamp).ok_or_else(|| {
+                        query
+                            .failed(&format!(
+                                "returned an unexpected value. Expected an RFC3339 timestamp, but was {value}"
+                            ))
+                            .into()
+                    })
+                })?
+            }
             Self::UntilPath(path) => {
                 let value = seconds::at("TimestampPath", path, execution, thread, input.value())?;
                 match value.as_str().and_then(timestamp) {
