@@ -54,6 +54,14 @@ impl<'d> Fields<'d> {
         self.language = language;
     }
 
+    /// The field for what a resource is called with.
+    pub(crate) fn arguments_field(&self) -> &'static str {
+        match self.language {
+            QueryLanguage::JsonPath => "Parameters",
+            QueryLanguage::Jsonata => "Arguments",
+        }
+    }
+
     /// A field as AWS names it in the errors of its state.
     pub(crate) fn name_in_state(&self, field: &str) -> String {
         format!("{}{field}", self.within)

@@ -74,7 +74,11 @@ impl Number {
 }
 
 /// A whole number that a query gives.
-fn query_number(query: &Query, least: u64, scope: &mut Scope<'_>) -> Result<u64, FlowError> {
+pub(super) fn query_number(
+    query: &Query,
+    least: u64,
+    scope: &mut Scope<'_>,
+) -> Result<u64, FlowError> {
     let value = query
         .evaluate_as(Wanted::Number, scope)
         .map_err(FlowError::from)?;

@@ -6,6 +6,7 @@ use crate::data_flow::jsonpath::evaluate;
 use crate::definition::{Diagnostics, Fields};
 use crate::errors::{Failure, ITEM_READER_FAILED};
 use crate::execution::{Execution, Extra, ThreadId};
+use crate::jsonata::Query;
 use crate::jsonpath::Path;
 use crate::map_effects::{CsvHeader, ItemFormat, ItemSource, ManifestType, ReadItems};
 use crate::payload::Payload;
@@ -35,12 +36,13 @@ pub(crate) struct ItemReader {
 enum MaxItems {
     Literal(u64),
     At(Path),
+    Query(Query),
 }
 
 impl ItemReader {
     pub(super) fn read(mut fields: Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         fields.require(&["Resource"], diagnostics);
-        let parameters = fields.template("Parameters", diagnostics);
+        let parameters = fields.template(fields.arguments_field(), diagnostics);
         let location = fields.at("Resource");
         let source = match fields.text("Resource", diagnostics) {
             Some("arn:aws:states:::s3:getObject") => Some(ItemSource::Object),
@@ -101,6 +103,13 @@ impl ItemReader {
         let max_items = match &self.max_items {
             None => None,
             Some(MaxItems::Literal(number)) => Some(*number),
+            Some(MaxItems::Query(query)) => {
+                let number =
+                    execution.evaluate(thread, input.value(), Extra::default(), |scope| {
+                        seconds::query_number(query, 1, scope)
+                    })?;
+                Some(number.min(MOST_ITEMS))
+            }
             Some(MaxItems::At(path)) => {
                 let value = seconds::at("MaxItemsPath", path, execution, thread, input.value())?;
                 let refused = |cause: String| Err(Failure::new(ITEM_READER_FAILED, cause));
@@ -160,6 +169,9 @@ fn read_transformation(
 
 fn read_max_items(config: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<MaxItems> {
     config.at_most_one(&["MaxItems", "MaxItemsPath"], diagnostics);
+    if let Some(query) = config.query("MaxItems", diagnostics)? {
+        return Some(MaxItems::Query(query));
+    }
     match config.whole_number("MaxItems", 1..=MOST_ITEMS, diagnostics) {
         Some(number) => Some(MaxItems::Literal(number)),
         None => config.path("MaxItemsPath", diagnostics).map(MaxItems::At),

@@ -13,7 +13,7 @@ use crate::template::Template;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ResultWriter {
-    /// `Parameters`, if results are exported.
+    /// `Parameters`, or `Arguments` in JSONata mode, if results are exported.
     export: Option<Template>,
     transformation: Option<Transformation>,
     output_type: OutputType,
@@ -21,7 +21,8 @@ pub(crate) struct ResultWriter {
 
 impl ResultWriter {
     pub(super) fn read(mut fields: Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let (has_resource, has_parameters) = (fields.has("Resource"), fields.has("Parameters"));
+        let (has_resource, has_parameters) =
+            (fields.has("Resource"), fields.has(fields.arguments_field()));
         let location = fields.at("Resource");
         match fields.text("Resource", diagnostics) {
             None | Some("arn:aws:states:::s3:putObject") => {}
@@ -30,10 +31,10 @@ impl ResultWriter {
                 format!("The resource provided {other} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."),
             ),
         }
-        let export = fields.template("Parameters", diagnostics);
+        let export = fields.template(fields.arguments_field(), diagnostics);
         if has_resource != has_parameters {
             let missing = if has_resource {
-                "Parameters"
+                fields.arguments_field()
             } else {
                 "Resource"
             };
