@@ -2,30 +2,10 @@
 //! AWS adds: `$states`, the variables, functions of its own, limits, and its words for what fails. Templates hold queries, and
 //! so do fields such as `Seconds` or `Condition`.
 
-mod functions;
-mod java_random;
-mod references;
-mod signatures;
-mod values;
-mod wording;
-
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use jsonata_core::ast::AstNode;
-use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
-use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use crate::DiagnosticCode;
 use crate::scope::{EvaluationError, Scope};
-
-/// How deep AWS lets an evaluation nest.
-const DEEPEST: usize = 100;
-/// The longest list that AWS's memory limit lets an expression make.
-const LONGEST_SEQUENCE: usize = 873_782;
-/// Real time, for an expression that would never end.
-const LONGEST_EVALUATION_MILLISECONDS: u64 = 5_000;
 
 /// A parsed expression; cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,9 +14,6 @@ pub(crate) struct Query {
     text: String,
     /// The field that it stands in, as AWS names it: `Output/total`.
     field: String,
-    expression: Arc<AstNode>,
-    /// Every `$name` in it, without the dollar.
-    names: BTreeSet<String>,
 }
 
 impl PartialEq for Query {
@@ -69,34 +46,22 @@ impl Query {
 
     /// Parses the text between the braces.
     pub(crate) fn parse(text: &str, field: &str) -> Result<Self, Vec<Invalid>> {
-        let expression = jsonata_core::parser::parse(text).map_err(|error| {
-            vec![Invalid {
-                code: DiagnosticCode::InvalidJsonataExpression,
-                message: wording::of_parser(text, &error.to_string()),
-            }]
-        })?;
-        references::check(&expression)?;
-        Ok(Self {
-            text: text.to_owned(),
-            field: field.to_owned(),
-            expression: Arc::new(expression),
-            names: names(text),
-        })
+        let _ = (text, field);
+        Err(vec![Invalid {
+            code: DiagnosticCode::UnsupportedFeature,
+            message: "JSONata expressions are not supported yet".to_owned(),
+        }])
     }
 
     /// Whether it reads `$states.errorOutput`, which only a catcher offers.
     pub(crate) fn reads_error_output(&self) -> bool {
-        self.names.contains("states") && self.text.contains("$states.errorOutput")
+        self.text.contains("$states.errorOutput")
     }
 
     /// The result, which must be JSON.
     pub(crate) fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, EvaluationError> {
-        let result = self.run(scope)?;
-        if matches!(result, JValue::Undefined) {
-            return Err(self.failed("returned nothing (undefined)."));
-        }
-        values::from_jsonata(&result)
-            .ok_or_else(|| self.failed("returned an unsupported result type."))
+        let _ = scope;
+        Err(self.failed("is not supported yet."))
     }
 
     /// The result, which must be of a type.
@@ -136,68 +101,6 @@ impl Query {
             ),
         }
     }
-
-    fn run(&self, scope: &mut Scope<'_>) -> Result<JValue, EvaluationError> {
-        let mut context = Context::new();
-        for (name, value) in scope.variables {
-            if self.names.contains(name) {
-                context.bind(name.clone(), values::to_jsonata(value));
-            }
-        }
-        if self.names.contains("states") {
-            context.bind("states".to_owned(), self.states(scope));
-        }
-        let options = EvaluatorOptions {
-            timeout_ms: Some(LONGEST_EVALUATION_MILLISECONDS),
-            max_stack_depth: Some(DEEPEST),
-            max_sequence_length: Some(LONGEST_SEQUENCE),
-            cancel: None,
-        };
-        let mut evaluator = Evaluator::with_options(context, options);
-        functions::offer(&mut evaluator, &self.names, scope)
-            .map_err(|error| self.failed(&format!("threw an error during evaluation: {error}")))?;
-        evaluator
-            .evaluate(&self.expression, &JValue::Undefined)
-            .map_err(|error| {
-                let sentence = wording::of_evaluator(&self.expression, error.message());
-                self.failed(&format!("threw an error during evaluation{sentence}"))
-            })
-    }
-
-    /// `$states`, as far as the expression looks at it.
-    fn states(&self, scope: &Scope<'_>) -> JValue {
-        let looks_at = |member: &str| self.looks_at_states(member);
-        let mut states = indexmap::IndexMap::new();
-        if looks_at("input") {
-            states.insert("input".to_owned(), values::to_jsonata(scope.input));
-        }
-        if looks_at("context") {
-            let context = values::to_jsonata(scope.context.value());
-            states.insert("context".to_owned(), context);
-        }
-        for (member, value) in [
-            ("result", scope.result),
-            ("errorOutput", scope.error_output),
-        ] {
-            if let Some(value) = value.filter(|_| looks_at(member)) {
-                states.insert(member.to_owned(), values::to_jsonata(value));
-            }
-        }
-        JValue::object(states)
-    }
-
-    /// Whether a member of `$states` may matter: `$states` alone is all of them.
-    fn looks_at_states(&self, member: &str) -> bool {
-        self.text.split("$states").skip(1).any(|after| {
-            let path = after.trim_start().strip_prefix('.').map(str::trim_start);
-            path.is_none_or(|path| {
-                ["input", "context", "result", "errorOutput"]
-                    .iter()
-                    .find(|known| path.starts_with(**known))
-                    .is_none_or(|known| *known == member)
-            })
-        })
-    }
 }
 
 /// A type as JSONata and AWS name it.
@@ -211,20 +114,3 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         Value::Object(_) => "object",
     }
 }
-
-/// Every `$name` of a text. What stands in a string or a comment is taken for one too, which does no harm.
-fn names(text: &str) -> BTreeSet<String> {
-    text.split('$')
-        .skip(1)
-        .map(|after| {
-            let end = after
-                .find(|character: char| !character.is_alphanumeric() && character != '_')
-                .unwrap_or(after.len());
-            after[..end].to_owned()
-        })
-        .filter(|name| !name.is_empty())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests;

@@ -102,6 +102,3 @@ fn refuse_error_output(template: &Template, location: &str, diagnostics: &mut Di
         );
     }
 }
-
-#[cfg(test)]
-mod tests;
