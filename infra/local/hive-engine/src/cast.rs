@@ -225,6 +225,24 @@ fn shorten(array: &ArrayRef, length: u32, trim: bool) -> Result<ArrayRef, Failur
     Ok(Arc::new(array))
 }
 
+/// Texts as they are shown and stored: a CHAR has spaces up to its length.
+///
+/// # Errors
+/// For a type that has no text.
+pub(crate) fn padded(array: &ArrayRef, kind: &HiveType) -> Result<ArrayRef, Failure> {
+    let texts = text(array)?;
+    let HiveType::Char(length) = kind else {
+        return Ok(texts);
+    };
+    let width = usize::try_from(*length).unwrap_or(usize::MAX);
+    let padded: StringArray = texts
+        .as_string::<i32>()
+        .iter()
+        .map(|value| value.map(|value| format!("{value:width$}")))
+        .collect();
+    Ok(Arc::new(padded))
+}
+
 fn boolean(array: &ArrayRef) -> Result<ArrayRef, Failure> {
     let values: BooleanArray = match array.data_type() {
         DataType::Utf8 => array
@@ -250,12 +268,10 @@ fn boolean(array: &ArrayRef) -> Result<ArrayRef, Failure> {
     Ok(Arc::new(values))
 }
 
+/// Hive takes every text for true that does not say otherwise.
 fn parse_boolean(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "t" | "yes" | "y" | "1" => Some(true),
-        "false" | "f" | "no" | "n" | "0" => Some(false),
-        _ => None,
-    }
+    const FALSE: [&str; 5] = ["", "false", "off", "no", "0"];
+    Some(!FALSE.iter().any(|word| text.eq_ignore_ascii_case(word)))
 }
 
 /// Integers of any width, first as BIGINT. Doubles are cut off and saturate; a wider integer wraps, as in Java.
@@ -530,7 +546,6 @@ mod tests {
             "decimal(10,2)",
             "date",
             "timestamp",
-            "boolean",
         ] {
             assert_eq!(
                 printed(&strings(&["abc", ""]), target),
@@ -588,8 +603,8 @@ mod tests {
             some(&["2026-01-02 03:04:05.6"])
         );
         assert_eq!(
-            printed(&strings(&["yes", "F", "1"]), "boolean"),
-            some(&["true", "false", "true"])
+            printed(&strings(&["yes", "False", "0", "", "f"]), "boolean"),
+            some(&["true", "false", "false", "false", "true"])
         );
     }
 }

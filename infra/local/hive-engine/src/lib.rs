@@ -3,11 +3,13 @@
 //!
 //! * [`engine`]: an open warehouse; [`session`]: one script run against it; [`check`]: parsing only
 //! * [`error`]: what went wrong and where in which script; [`outcome`]: what a statement did
+//! * [`corpus`]: scripts with the results that Hive gives, for the tests and for comparing engines
 //! * [`locations`]: how `s3://` and `file:` addresses become local paths
 //!
 //! Only this crate knows DataFusion and Arrow: results leave it as rows of [`Cell`].
 
 pub mod check;
+pub mod corpus;
 pub mod engine;
 pub mod error;
 pub mod locations;

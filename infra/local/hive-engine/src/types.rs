@@ -7,6 +7,9 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
 use crate::error::Failure;
 
+/// The key under which a field remembers its length.
+const REMEMBERED: &str = "hive_type";
+
 /// A column's type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum HiveType {
@@ -67,6 +70,28 @@ impl HiveType {
         }
     }
 
+    /// A field of this type. VARCHAR and CHAR are texts in Arrow; the field remembers what they are.
+    pub(crate) fn field(&self, name: &str) -> Field {
+        let field = Field::new(name, self.arrow(), true);
+        match self {
+            Self::Varchar(_) | Self::Char(_) => {
+                field.with_metadata([(REMEMBERED.to_owned(), self.to_string())].into())
+            }
+            _ => field,
+        }
+    }
+
+    /// The type of a query's column.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] for Arrow types that Hive lacks.
+    pub(crate) fn of_field(field: &Field) -> Result<Self, Failure> {
+        match (field.metadata().get(REMEMBERED), field.data_type()) {
+            (Some(text), DataType::Utf8) => text.parse(),
+            (_, kind) => Self::of_arrow(kind),
+        }
+    }
+
     /// The Hive type that holds what Arrow has, for CTAS and result sets.
     ///
     /// # Errors
@@ -117,6 +142,19 @@ impl HiveType {
             DataType::Dictionary(_, value) => Self::of_arrow(value)?,
             other => return Err(Failure::unsupported(format!("a column of type {other}"))),
         })
+    }
+
+    /// Separators that its text needs.
+    pub(crate) fn depth(&self) -> usize {
+        match self {
+            Self::Array(item) => 1 + item.depth(),
+            Self::Map(key, value) => 2 + key.depth().max(value.depth()),
+            Self::Struct(fields) => {
+                let deepest = fields.iter().map(|(_, kind)| kind.depth()).max();
+                1 + deepest.unwrap_or(0)
+            }
+            _ => 0,
+        }
     }
 
     /// Whether it is a single value.

@@ -256,52 +256,66 @@ pub(crate) fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
     })
 }
 
-/// Days since 1970-01-01 of `yyyy-M-d`; what follows a space or a `T` is left out.
+/// Days since 1970-01-01 of `y-M-d`, as Hive 3.1 reads it: what comes behind a space does not count, and days or months that do
+/// not exist are carried over (`2026-02-30` is `2026-03-02`).
 pub(crate) fn parse_date(text: &str) -> Option<i32> {
     let text = text.trim();
-    let date = text.split([' ', 'T']).next()?;
+    let date = text.split(' ').next()?;
     let (rest, negative) = date
         .strip_prefix('-')
         .map_or((date, false), |rest| (rest, true));
     let mut parts = rest.split('-');
-    let year = digits(parts.next()?, 4, 4)?;
+    let year = i64::from(digits(parts.next()?, 1, 7)?);
     let (month, day) = (digits(parts.next()?, 1, 2)?, digits(parts.next()?, 1, 2)?);
     if parts.next().is_some() {
         return None;
     }
-    let year = if negative {
-        -i64::from(year)
-    } else {
-        i64::from(year)
-    };
-    i32::try_from(days(year, month, day)?).ok()
+    let year = if negative { -year } else { year };
+    i32::try_from(carried(year, month, day)?).ok()
 }
 
-/// Microseconds since 1970-01-01 of `yyyy-M-d[ H:m:s[.f…]]`. Digits behind the microsecond are cut off.
+/// Days since 1970-01-01 of a month of 0 to 99 and a day of 0 to 99.
+fn carried(year: i64, month: u32, day: u32) -> Option<i64> {
+    let months = year * 12 + i64::from(month) - 1;
+    let month = u32::try_from(months.rem_euclid(12)).ok()? + 1;
+    Some(days(months.div_euclid(12), month, 1)? + i64::from(day) - 1)
+}
+
+/// Microseconds since 1970-01-01 of `y-M-d[ H:m:s[.f]]` or ISO's `yyyy-MM-ddTHH:mm[:ss[.f]]`, as Hive 3.1 reads it: hours,
+/// minutes and seconds that do not exist are carried over. Digits behind the microsecond are cut off.
 pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
     let text = text.trim();
-    let date = i64::from(parse_date(text)?) * DAY_MICROS;
-    let Some(at) = text.find([' ', 'T']) else {
-        return Some(date);
+    let (date, time) = match text.split_once([' ', 'T']) {
+        None => return Some(i64::from(parse_date(text)?) * DAY_MICROS),
+        Some(parts) => parts,
     };
-    let time = text[at + 1..].trim_end_matches('Z').trim();
-    let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let is_iso = text.contains('T');
+    let date = i64::from(parse_date(date)?) * DAY_MICROS;
+    let (time, fraction) = match time.split_once('.') {
+        Some((time, fraction)) => (time, Some(fraction)),
+        None => (time, None),
+    };
+    let least = if is_iso { 2 } else { 1 };
     let mut parts = time.split(':');
-    let hour = digits(parts.next()?, 1, 2)?;
-    let minute = digits(parts.next()?, 1, 2)?;
-    let second = parts
-        .next()
-        .map_or(Some(0), |second| digits(second, 1, 2))?;
-    if parts.next().is_some() || hour > 23 || minute > 59 || second > 59 || fraction.len() > 9 {
+    let hour = digits(parts.next()?, least, 2)?;
+    let minute = digits(parts.next()?, least, 2)?;
+    let second = match parts.next() {
+        Some(second) => digits(second, least, 2)?,
+        None if is_iso && fraction.is_none() => 0,
+        None => return None,
+    };
+    if parts.next().is_some() || (is_iso && (hour > 23 || minute > 59 || second > 59)) {
         return None;
     }
     let mut micros = i64::from(hour * 3600 + minute * 60 + second) * 1_000_000;
-    if !fraction.is_empty() {
-        let padded = format!("{fraction:0<6}");
-        if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    if let Some(fraction) = fraction {
+        if fraction.is_empty()
+            || fraction.len() > 9
+            || !fraction.bytes().all(|byte| byte.is_ascii_digit())
+        {
             return None;
         }
-        micros += padded[..6].parse::<i64>().ok()?;
+        micros += format!("{fraction:0<6}")[..6].parse::<i64>().ok()?;
     }
     Some(date + micros)
 }
@@ -339,9 +353,8 @@ mod tests {
         }
         for text in [
             "",
-            "2026-02-30",
-            "2026-13-01",
-            "26-01-01",
+            "2026-123-01",
+            "2026-01-01T10",
             "2026/01/01",
             "2026-01",
             "20260101",
@@ -349,8 +362,10 @@ mod tests {
             assert_eq!(parse_date(text), None, "{text:?}");
         }
         for text in [
-            "2026-01-01 24:00:00",
+            "2026-01-01T24:00:00",
             "2026-01-01 1",
+            "2026-01-01 10:00",
+            "2026-01-01 10:00:00Z",
             "2026-01-01 10:00:00.x",
         ] {
             assert_eq!(parse_timestamp(text), None, "{text:?}");
@@ -384,6 +399,23 @@ mod tests {
             assert_eq!(date_text(parse_date(text).unwrap()), text);
         }
         assert_eq!(parse_date("2026-1-5 10:00:00"), parse_date("2026-01-05"));
+        // Nobody would write these, but Hive reads them.
+        for (text, date) in [
+            ("2026-02-30", "2026-03-02"),
+            ("2026-13-01", "2027-01-01"),
+            ("2026-00-00", "2025-11-30"),
+            ("26-1-1", "0026-01-01"),
+        ] {
+            assert_eq!(date_text(parse_date(text).unwrap()), date);
+        }
+        assert_eq!(
+            timestamp_text(parse_timestamp("2026-12-31 24:00:60").unwrap()),
+            "2027-01-01 00:01:00"
+        );
+        assert_eq!(
+            parse_timestamp("2026-01-01T10:30"),
+            parse_timestamp("2026-01-01 10:30:00")
+        );
         for text in [
             "1969-12-31 23:59:59.5",
             "2026-11-21 02:00:00",

@@ -50,6 +50,8 @@ pub enum Command {
     Validate(ValidateArguments),
     /// Show the last runs and what each left behind.
     Status(StatusArguments),
+    /// Hold the Hive engine against Spark with Hive support: rows, partitions, schemas, files.
+    CompareEngines(CompareArguments),
 }
 
 /// Where the state of the embedded runtime lives.
@@ -153,6 +155,31 @@ pub struct StatusArguments {
     pub limit: usize,
 }
 
+/// `pipeline compare-engines`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = COMPARE_EXAMPLES)]
+pub struct CompareArguments {
+    /// Only the corpus files whose name contains this; `loads` are the repository's own scripts.
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Option<String>,
+
+    /// A Python with pyspark and pyarrow. [default: <project>/target/judges/spark/bin/python]
+    #[arg(long, value_name = "FILE", env = "ENGINE_JUDGE_PYTHON")]
+    pub python: Option<PathBuf>,
+
+    /// Keep both warehouses in this folder, which must be empty.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+
+    /// List what Spark does otherwise, with the reasons.
+    #[arg(long)]
+    pub reasons: bool,
+
+    /// Print one JSON document on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// The phases that a run can start from, as the master's input spells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
@@ -253,6 +280,14 @@ const VALIDATE_EXAMPLES: &str = "\
 Examples:
   pipeline validate
   pipeline validate --format json | jq '.problems[].message'";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  pipeline compare-engines
+  pipeline compare-engines --only insert --reasons
+  pipeline compare-engines --json | jq .unexplained
+
+Needs Java 17 and pyspark; nothing else of the pipeline does.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:

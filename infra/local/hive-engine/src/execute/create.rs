@@ -13,7 +13,7 @@ use crate::script::variables::Variables;
 use crate::syntax::reader::TableName;
 use crate::syntax::statement::{ColumnDefinition, CreateTable, PartitionSpec};
 use crate::syntax::tokens::{parse_query, tokenize};
-use crate::text::format::TextFormat;
+use crate::text::format::{NESTED, TextFormat};
 use crate::types::HiveType;
 
 fn columns(definitions: Vec<ColumnDefinition>) -> Vec<Column> {
@@ -94,7 +94,7 @@ impl Executor<'_> {
         }
         let planned = self.plan(query).await?;
         for field in planned.schema().fields() {
-            let kind = HiveType::of_arrow(field.data_type())?;
+            let kind = HiveType::of_field(field)?;
             table.columns.push(Column {
                 name: field.name().to_lowercase(),
                 kind,
@@ -209,7 +209,7 @@ impl Executor<'_> {
                 .unwrap_or_else(|| (field.name().to_lowercase(), None));
             columns.push(Column {
                 name,
-                kind: HiveType::of_arrow(field.data_type())?,
+                kind: HiveType::of_field(field)?,
                 comment,
             });
         }
@@ -356,11 +356,11 @@ fn check(table: &Table) -> Result<(), Failure> {
             if let Some(column) = table
                 .columns
                 .iter()
-                .find(|column| !column.kind.is_primitive())
+                .find(|column| table.column_type(column).depth() > NESTED)
             {
                 return Err(Failure::unsupported(format!(
-                    "{} in a text table (column {} of {name})",
-                    column.kind, column.name
+                    "a type in a text table that is nested more than {NESTED} deep (column {} of {name})",
+                    column.name
                 )));
             }
             TextFormat::of(table).map(|_| ())

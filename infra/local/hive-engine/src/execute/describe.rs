@@ -3,7 +3,7 @@
 use super::format::serde_class;
 use super::{Executed, Executor};
 use crate::error::Failure;
-use crate::metastore::model::{Column, TableKind};
+use crate::metastore::model::{Column, Serde, TableKind};
 use crate::syntax::reader::TableName;
 
 const COLUMNS: [&str; 3] = ["col_name", "data_type", "comment"];
@@ -18,11 +18,16 @@ impl Executor<'_> {
         let line = |column: &Column, kind: String| {
             row(&column.name, &kind, column.comment.as_deref().unwrap_or(""))
         };
-        let mut rows: Vec<Vec<String>> = table
-            .columns
-            .iter()
-            .map(|column| line(column, table.column_type(column).to_string()))
-            .collect();
+        // Where the serde decides on the columns, Hive has lost their comments.
+        let own = |column: &Column| match table.serde {
+            Serde::OpenCsv => row(
+                &column.name,
+                &table.column_type(column).to_string(),
+                "from deserializer",
+            ),
+            _ => line(column, table.column_type(column).to_string()),
+        };
+        let mut rows: Vec<Vec<String>> = table.columns.iter().map(own).collect();
         let partition_columns: Vec<Vec<String>> = table
             .partition_columns
             .iter()

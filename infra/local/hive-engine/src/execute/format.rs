@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::error::Failure;
-use crate::load::OutputFormat;
+use crate::load::{OutputFormat, TextCodec};
 use crate::metastore::model::{FileFormat, Serde};
 use crate::orc::Compression;
+use crate::script::variables::Variables;
 use crate::syntax::statement::FormatClause;
 use crate::text::format::RowFormat;
 
@@ -68,16 +69,33 @@ pub(crate) fn serde_class(serde: Serde) -> &'static str {
     }
 }
 
+/// The class names of a format's input and output.
+pub(crate) fn stream_classes(format: FileFormat) -> (&'static str, &'static str) {
+    match format {
+        FileFormat::Textfile => (
+            "org.apache.hadoop.mapred.TextInputFormat",
+            "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        ),
+        FileFormat::Orc => (
+            "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat",
+            "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat",
+        ),
+    }
+}
+
 /// How INSERT OVERWRITE DIRECTORY writes.
-pub(crate) fn directory_format(clause: &FormatClause) -> Result<OutputFormat, Failure> {
+pub(crate) fn directory_format(
+    clause: &FormatClause,
+    variables: &Variables,
+) -> Result<OutputFormat, Failure> {
     let (format, serde, properties) = stored_format(clause, "TEXTFILE")?;
     match format {
         FileFormat::Orc => Ok(OutputFormat::Orc(Compression::named(
             properties.get("orc.compress").map(String::as_str),
         )?)),
-        FileFormat::Textfile => Ok(OutputFormat::Text(RowFormat::from_properties(
-            serde,
-            &|name| properties.get(name).cloned(),
-        )?)),
+        FileFormat::Textfile => Ok(OutputFormat::Text(
+            RowFormat::from_properties(serde, &|name| properties.get(name).cloned())?,
+            TextCodec::of(variables)?,
+        )),
     }
 }

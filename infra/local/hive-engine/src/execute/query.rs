@@ -6,7 +6,7 @@ use datafusion::physical_plan::collect;
 use sqlparser::ast::Query;
 
 use super::{Executed, Executor};
-use crate::cast::{cast_array, text};
+use crate::cast::{self, cast_array, text};
 use crate::error::Failure;
 use crate::outcome::{Cell, QueryResult, StatementKind};
 use crate::plan::context::failure_of;
@@ -19,7 +19,7 @@ impl Executor<'_> {
             .schema()
             .fields()
             .iter()
-            .map(|field| HiveType::of_arrow(field.data_type()))
+            .map(|field| HiveType::of_field(field))
             .collect::<Result<Vec<_>, _>>()?;
         let columns = planned
             .schema()
@@ -36,7 +36,12 @@ impl Executor<'_> {
             let cells = batch
                 .columns()
                 .iter()
-                .map(cells)
+                .zip(&kinds)
+                .map(|(column, kind)| match kind {
+                    // A CHAR is as long as it says wherever it is shown.
+                    HiveType::Char(_) => cells(&cast::padded(column, kind)?),
+                    _ => cells(column),
+                })
                 .collect::<Result<Vec<_>, _>>()?;
             rows.extend((0..batch.num_rows()).map(|row| {
                 cells

@@ -1,10 +1,10 @@
 //! SHOW DATABASES, TABLES, PARTITIONS, COLUMNS and CREATE TABLE.
 
-use super::format::serde_class;
+use super::format::{serde_class, stream_classes};
 use super::partitions::matching;
 use super::{Executed, Executor};
 use crate::error::Failure;
-use crate::metastore::model::{Column, FileFormat, Table, TableKind};
+use crate::metastore::model::{Column, Table, TableKind};
 use crate::syntax::reader::TableName;
 use crate::syntax::statement::PartitionSpec;
 
@@ -112,7 +112,7 @@ fn column_lines(columns: &[Column]) -> Vec<String> {
             "  `{}` {}{comment}{}",
             column.name,
             column.kind,
-            if index == last { ")" } else { "," }
+            if index == last { ")" } else { ", " }
         )
     };
     columns.iter().enumerate().map(line).collect()
@@ -140,41 +140,39 @@ fn create_statement(table: &Table) -> Vec<String> {
         lines.push(format!("COMMENT {}", quoted(comment)));
     }
     if table.is_partitioned() {
-        lines.push("PARTITIONED BY (".to_owned());
+        lines.push("PARTITIONED BY ( ".to_owned());
         lines.extend(column_lines(&table.partition_columns));
     }
-    lines.push("ROW FORMAT SERDE".to_owned());
-    lines.push(format!("  {}", quoted(serde_class(table.serde))));
+    lines.push("ROW FORMAT SERDE ".to_owned());
+    lines.push(format!("  {} ", quoted(serde_class(table.serde))));
     if !table.serde_properties.is_empty() {
-        lines.push("WITH SERDEPROPERTIES (".to_owned());
-        lines.extend(property_lines(table.serde_properties.iter()));
+        lines.push("WITH SERDEPROPERTIES ( ".to_owned());
+        lines.extend(property_lines(table.serde_properties.iter(), " "));
     }
-    lines.push(format!(
-        "STORED AS {}",
-        if table.format == FileFormat::Orc {
-            "ORC"
-        } else {
-            "TEXTFILE"
-        }
-    ));
+    let (input, output) = stream_classes(table.format);
+    lines.push("STORED AS INPUTFORMAT ".to_owned());
+    lines.push(format!("  {} ", quoted(input)));
+    lines.push("OUTPUTFORMAT ".to_owned());
+    lines.push(format!("  {}", quoted(output)));
     lines.push("LOCATION".to_owned());
     lines.push(format!("  {}", quoted(&table.location)));
     if !table.properties.is_empty() {
         lines.push("TBLPROPERTIES (".to_owned());
-        lines.extend(property_lines(table.properties.iter()));
+        lines.extend(property_lines(table.properties.iter(), ""));
     }
     lines
 }
 
 fn property_lines<'a>(
     properties: impl ExactSizeIterator<Item = (&'a String, &'a String)>,
+    end: &str,
 ) -> Vec<String> {
     let last = properties.len().saturating_sub(1);
     properties
         .enumerate()
         .map(|(index, (key, value))| {
             format!(
-                "  {}={}{}",
+                "  {}={}{}{end}",
                 quoted(key),
                 quoted(value),
                 if index == last { ")" } else { "," }

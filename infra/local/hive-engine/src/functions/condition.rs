@@ -128,7 +128,7 @@ fn shared(left: HiveType, right: HiveType) -> Result<HiveType, Failure> {
     }
 }
 
-/// NULLs are left out, as Spark does; the answer is NULL when there is nothing else.
+/// NULL as soon as one argument is.
 fn extreme(arguments: &Arguments, wanted: Ordering) -> Result<ArrayRef, Failure> {
     let kind = HiveType::of_arrow(&arguments.kind)?;
     let failed = |error: datafusion::arrow::error::ArrowError| Failure::Query(error.to_string());
@@ -137,7 +137,7 @@ fn extreme(arguments: &Arguments, wanted: Ordering) -> Result<ArrayRef, Failure>
         let other = cast_array(column, &kind)?;
         let compare = make_comparator(&other, &best, SortOptions::default()).map_err(failed)?;
         let better =
-            |row: usize| !other.is_null(row) && (best.is_null(row) || compare(row, row) == wanted);
+            |row: usize| !best.is_null(row) && (other.is_null(row) || compare(row, row) == wanted);
         let mask: BooleanArray = (0..arguments.rows).map(|row| Some(better(row))).collect();
         best = zip(&mask, &other, &best).map_err(failed)?;
     }

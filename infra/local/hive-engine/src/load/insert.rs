@@ -14,7 +14,7 @@ use super::publish;
 use super::sink::{Sink, SinkPlan, Written};
 use super::staging::Staging;
 use super::target::TableTarget;
-use super::writer::OutputFormat;
+use super::writer::{OutputFormat, TextCodec};
 use crate::error::Failure;
 use crate::execute::Executor;
 use crate::execute::format::directory_format;
@@ -96,12 +96,7 @@ impl Executor<'_> {
                     .schema()
                     .fields()
                     .iter()
-                    .map(|field| {
-                        Ok((
-                            field.name().to_lowercase(),
-                            HiveType::of_arrow(field.data_type())?,
-                        ))
-                    })
+                    .map(|field| Ok((field.name().to_lowercase(), HiveType::of_field(field)?)))
                     .collect::<Result<Vec<_>, Failure>>()?;
                 let staging = Arc::new(Staging::beside(&path)?);
                 let places = (0..columns.len()).map(Some).collect();
@@ -109,7 +104,7 @@ impl Executor<'_> {
                     columns,
                     places,
                     dynamic: Vec::new(),
-                    format: directory_format(format)?,
+                    format: directory_format(format, &self.session.variables)?,
                     most_partitions: 1,
                     too_many: String::new(),
                     memory: self.engine.writer_memory(),
@@ -184,17 +179,8 @@ impl Executor<'_> {
                 table.property("orc.compress"),
             )?)),
             FileFormat::Textfile => {
-                let compressed = self
-                    .session
-                    .variables
-                    .hiveconf
-                    .get("hive.exec.compress.output");
-                if compressed.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
-                    return Err(Failure::unsupported(
-                        "hive.exec.compress.output=true for a text table",
-                    ));
-                }
-                Ok(OutputFormat::Text(TextFormat::of(table)?.row))
+                let codec = TextCodec::of(&self.session.variables)?;
+                Ok(OutputFormat::Text(TextFormat::of(table)?.row, codec))
             }
         }
     }

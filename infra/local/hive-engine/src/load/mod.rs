@@ -8,4 +8,4 @@ pub(crate) mod staging;
 pub(crate) mod target;
 mod writer;
 
-pub(crate) use writer::OutputFormat;
+pub(crate) use writer::{OutputFormat, TextCodec};

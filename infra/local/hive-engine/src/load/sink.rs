@@ -135,7 +135,9 @@ impl Sink {
         let writer = Arc::clone(slot.writers.lock().entry(lane).or_default());
         let mut writer = writer.lock();
         if writer.is_none() {
-            let path = slot.folder.join(format!("{lane:06}_0"));
+            let path = slot
+                .folder
+                .join(format!("{lane:06}_0{}", self.plan.format.extension()));
             *writer = Some(FileWriter::create(
                 &path,
                 &self.plan.columns,

@@ -4,6 +4,7 @@
 use crate::cast;
 use crate::error::Failure;
 use crate::metastore::model::Table;
+use crate::metastore::partition_name::DEFAULT_PARTITION;
 use crate::script::variables::Variables;
 use crate::syntax::statement::{PartitionSpec, SpecValue};
 use crate::types::HiveType;
@@ -165,7 +166,7 @@ pub(crate) fn partition_value(
     kind: &HiveType,
 ) -> Result<Option<String>, Failure> {
     use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
-    let Some(value) = value.filter(|value| !value.is_empty()) else {
+    let Some(value) = value.filter(|value| !value.is_empty() && *value != DEFAULT_PARTITION) else {
         return Ok(None);
     };
     let constant: ArrayRef = std::sync::Arc::new(StringArray::from(vec![value]));

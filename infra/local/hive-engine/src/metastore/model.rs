@@ -142,7 +142,7 @@ impl Table {
     /// The type that queries see: OpenCSVSerde makes every column a string.
     pub(crate) fn column_type(&self, column: &Column) -> HiveType {
         match self.serde {
-            Serde::OpenCsv if column.kind.is_primitive() => HiveType::String,
+            Serde::OpenCsv => HiveType::String,
             _ => column.kind.clone(),
         }
     }

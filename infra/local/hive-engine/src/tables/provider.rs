@@ -52,7 +52,7 @@ impl HiveTable {
         let mut sources = Vec::new();
         for (position, column) in table.columns.iter().enumerate() {
             let kind = table.column_type(column);
-            fields.push(Field::new(&column.name, kind.arrow(), true));
+            fields.push(kind.field(&column.name));
             sources.push(Source::Column {
                 position,
                 name: column.name.clone(),
@@ -60,7 +60,7 @@ impl HiveTable {
             });
         }
         for (position, column) in table.partition_columns.iter().enumerate() {
-            fields.push(Field::new(&column.name, column.kind.arrow(), true));
+            fields.push(column.kind.field(&column.name));
             sources.push(Source::Partition {
                 position,
                 kind: column.kind.clone(),

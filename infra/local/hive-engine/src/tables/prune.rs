@@ -14,6 +14,7 @@ use datafusion::logical_expr::Expr;
 use crate::cast::cast_array;
 use crate::functions::udf::external;
 use crate::metastore::model::{Partition, Table};
+use crate::metastore::partition_name::DEFAULT_PARTITION;
 use crate::types::HiveType;
 
 /// One answer per partition: whether every filter is true for it.
@@ -29,7 +30,7 @@ pub(super) fn keep(
     let fields: Vec<Field> = table
         .partition_columns
         .iter()
-        .map(|column| Field::new(&column.name, column.kind.arrow(), true))
+        .map(|column| column.kind.field(&column.name))
         .collect();
     let columns = table
         .partition_columns
@@ -78,11 +79,14 @@ fn unqualified(filter: Expr, column: &Expr) -> Result<Expr> {
     Ok(replaced.data)
 }
 
-/// Partition values, which are texts, in their column's type.
+/// Partition values, which are texts, in their column's type. Hive reads the name of the default partition like any other: it
+/// is a text in a column of texts, and NULL in others.
 pub(super) fn partition_column<'a>(
     values: impl Iterator<Item = Option<&'a str>>,
     kind: &HiveType,
 ) -> Result<ArrayRef> {
-    let texts: ArrayRef = Arc::new(values.collect::<StringArray>());
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(
+        values.map(|value| value.unwrap_or(DEFAULT_PARTITION)),
+    ));
     cast_array(&texts, kind).map_err(external)
 }

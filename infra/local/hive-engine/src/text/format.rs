@@ -13,12 +13,19 @@ pub(crate) struct TextFormat {
     pub footer_lines: usize,
 }
 
+/// Separators below the one between fields: Hive's serde has eight in all.
+pub(crate) const NESTED: usize = 7;
+/// What they are when the table does not say.
+const DEFAULT_NESTED: [u8; NESTED] = [2, 3, 4, 5, 6, 7, 8];
+
 /// How a line is cut into fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RowFormat {
     /// LazySimpleSerDe.
     Delimited {
         field: u8,
+        /// Between the items of a list, between keys and values, and on for what lies deeper.
+        nested: [u8; NESTED],
         escape: Option<u8>,
         null: Vec<u8>,
     },
@@ -36,6 +43,7 @@ impl Default for TextFormat {
         Self {
             row: RowFormat::Delimited {
                 field: 1,
+                nested: DEFAULT_NESTED,
                 escape: None,
                 null: b"\\N".to_vec(),
             },
@@ -100,10 +108,19 @@ impl RowFormat {
                 let escape = property("escape.delim")
                     .map(|text| delimiter("escape.delim", &text))
                     .transpose()?;
+                let mut nested = DEFAULT_NESTED;
+                // The first name is the one that Hive wrote for years.
+                let items = property("colelction.delim").or_else(|| property("collection.delim"));
+                for (place, text) in [items, property("mapkey.delim")].into_iter().enumerate() {
+                    if let Some(text) = text {
+                        nested[place] = delimiter("the delimiter of items or map keys", &text)?;
+                    }
+                }
                 let null = property("serialization.null.format")
                     .map_or_else(|| b"\\N".to_vec(), String::into_bytes);
                 Ok(Self::Delimited {
                     field,
+                    nested,
                     escape,
                     null,
                 })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
 
-use super::columns::ColumnBuilder;
+use super::columns::{Below, ColumnBuilder};
 use super::delimited;
 use super::format::{RowFormat, TextFormat};
 use super::lines::Lines;
@@ -153,6 +153,7 @@ fn append(
     match row {
         RowFormat::Delimited {
             field,
+            nested,
             escape,
             null,
         } => {
@@ -161,16 +162,13 @@ fn append(
                 let (Wanted::Field(index, _), Some(builder)) = (wanted, builder) else {
                     continue;
                 };
-                let value = ranges
-                    .get(*index)
-                    .map(|(start, end)| &line[*start..*end])
-                    .filter(|value| *value != null.as_slice());
-                match (value, escape) {
-                    (Some(value), Some(escape)) if builder.is_text() && value.contains(escape) => {
-                        builder.append(Some(&delimited::unescape(value, *escape)));
-                    }
-                    _ => builder.append(value),
-                }
+                let value = ranges.get(*index).map(|(start, end)| &line[*start..*end]);
+                let below = Below {
+                    separators: nested,
+                    escape: *escape,
+                    null,
+                };
+                builder.append_delimited(value, below);
             }
         }
         RowFormat::Quoted {

@@ -1,5 +1,6 @@
 //! Carries out the commands: one file each. `main` calls [`execute`].
 
+mod compare_engines;
 mod complaint;
 mod failure;
 mod force;
@@ -44,6 +45,9 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
         Command::Run(command) => runtime.block_on(run::execute(arguments, command)),
         Command::Serve(command) => runtime.block_on(serve::execute(arguments, command)),
         Command::Query(command) => runtime.block_on(query::execute(arguments, command)),
+        Command::CompareEngines(command) => {
+            runtime.block_on(compare_engines::execute(arguments, command))
+        }
         Command::Status(command) => runtime.block_on(status::execute(arguments, command)),
     };
     // Whatever still blocks a thread has nothing left to say.
