@@ -228,6 +228,8 @@ impl Session {
                 | Statement::Use(_)
                 | Statement::ShowDatabases { .. }
                 | Statement::ShowTables { .. }
+                | Statement::ShowViews { .. }
+                | Statement::ShowProperties { .. }
                 | Statement::ShowPartitions { .. }
                 | Statement::ShowCreateTable(_)
                 | Statement::ShowColumns(_)

@@ -16,7 +16,7 @@ use crate::syntax::tokens::{parse_query, tokenize};
 use crate::text::format::{NESTED, TextFormat};
 use crate::types::HiveType;
 
-fn columns(definitions: Vec<ColumnDefinition>) -> Vec<Column> {
+pub(super) fn columns(definitions: Vec<ColumnDefinition>) -> Vec<Column> {
     definitions
         .into_iter()
         .map(|column| Column {
@@ -290,26 +290,51 @@ impl Executor<'_> {
             })
     }
 
-    pub(super) fn add_columns(
-        &self,
-        name: &TableName,
-        added: Vec<ColumnDefinition>,
-    ) -> Result<(), Failure> {
-        let (database, table) = self.names(name);
-        self.engine
-            .metastore()
-            .update_table(&database, &table, |table| {
-                table.columns.extend(columns(added));
-                check(table)
-            })
-    }
-
+    /// Gives a table another name. The folder of a managed table that lies where its name says moves with it.
     pub(super) fn rename_table(&self, name: &TableName, to: &TableName) -> Result<(), Failure> {
         let mut table = self.table(name)?;
         let (old_database, old_name) = (table.database.clone(), table.name.clone());
         (table.database, table.name) = self.names(to);
-        self.existing_database(&table.database)?;
-        // A managed table keeps its location, which Hive would move; the files are the same.
+        let place = |database: &str, name: &str| {
+            let known = self.existing_database(database)?;
+            Ok::<_, Failure>(format!("{}/{name}", known.location.trim_end_matches('/')))
+        };
+        let (old_place, new_place) = (
+            place(&old_database, &old_name)?,
+            place(&table.database, &table.name)?,
+        );
+        if self
+            .engine
+            .metastore()
+            .table(&table.database, &table.name)?
+            .is_some()
+        {
+            return Err(Failure::semantic(format!(
+                "the table {} already exists",
+                table.full_name()
+            )));
+        }
+        if table.kind == TableKind::ManagedTable && table.location == old_place {
+            let (source, target) = (self.path(&old_place)?, self.path(&new_place)?);
+            if target.exists() {
+                return Err(Failure::semantic(format!(
+                    "{new_place} exists; the files of {old_database}.{old_name} cannot move there"
+                )));
+            }
+            if source.exists() {
+                let parent = target.parent().unwrap_or(&target);
+                std::fs::create_dir_all(parent).map_err(Failure::file("cannot make", parent))?;
+                std::fs::rename(&source, &target)
+                    .map_err(Failure::file("cannot rename", &source))?;
+            }
+            let below = format!("{old_place}/");
+            for partition in table.partitions.values_mut() {
+                if let Some(rest) = partition.location.strip_prefix(&below) {
+                    partition.location = format!("{new_place}/{rest}");
+                }
+            }
+            table.location = new_place;
+        }
         self.store_new(&table, false)?;
         self.engine
             .metastore()
@@ -319,7 +344,7 @@ impl Executor<'_> {
 }
 
 /// Refuses what could be created but not be read or written later.
-fn check(table: &Table) -> Result<(), Failure> {
+pub(super) fn check(table: &Table) -> Result<(), Failure> {
     let name = table.full_name();
     let mut names: Vec<&str> = table
         .columns

@@ -51,7 +51,8 @@ pub(crate) fn stored_format(clause: &FormatClause, default: &str) -> Result<Stor
     Ok((format, serde, properties))
 }
 
-fn serde_named(class: &str) -> Result<Serde, Failure> {
+/// The serde of a class name.
+pub(crate) fn serde_named(class: &str) -> Result<Serde, Failure> {
     match class {
         "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe" => Ok(Serde::LazySimple),
         "org.apache.hadoop.hive.serde2.OpenCSVSerde" => Ok(Serde::OpenCsv),

@@ -1,9 +1,11 @@
 //! Carries out statements: definitions, SHOW and DESCRIBE, queries; loads are in `load`. Called by the session, per statement.
 
+mod columns;
 mod create;
 mod databases;
 mod describe;
 mod drop;
+mod files;
 pub(crate) mod format;
 mod partitions;
 mod query;
@@ -152,6 +154,48 @@ impl Executor<'_> {
             Statement::AddColumns { table, columns } => {
                 self.add_columns(&table, columns).map(defined)
             }
+            Statement::ReplaceColumns { table, columns } => {
+                self.replace_columns(&table, columns).map(defined)
+            }
+            Statement::ChangeColumn {
+                table,
+                column,
+                to,
+                place,
+            } => self.change_column(&table, &column, to, place).map(defined),
+            Statement::RenamePartition { table, from, to } => {
+                self.rename_partition(&table, &from, &to).map(defined)
+            }
+            Statement::UnsetProperties {
+                table,
+                if_exists,
+                keys,
+            } => self.unset_properties(&table, if_exists, &keys).map(defined),
+            Statement::SetSerde {
+                table,
+                class,
+                properties,
+            } => self
+                .set_serde(&table, class.as_deref(), properties)
+                .map(defined),
+            Statement::Concatenate { table, partition } => {
+                self.concatenate(&table, &partition).await.map(defined)
+            }
+            Statement::AlterView { name, text } => self
+                .create_view(&name, false, true, Vec::new(), None, text)
+                .await
+                .map(defined),
+            Statement::Analyze {
+                table,
+                partition,
+                rows,
+            } => self.analyze(&table, &partition, rows).await.map(defined),
+            Statement::ShowViews { database, pattern } => {
+                self.show_views(database.as_deref(), pattern.as_deref())
+            }
+            Statement::ShowProperties { table, key } => {
+                self.show_properties(&table, key.as_deref())
+            }
             Statement::RenameTable { table, to } => self.rename_table(&table, &to).map(defined),
             Statement::ShowDatabases { pattern } => self.show_databases(pattern.as_deref()),
             Statement::ShowTables { database, pattern } => {
@@ -162,7 +206,12 @@ impl Executor<'_> {
             }
             Statement::ShowCreateTable(table) => self.show_create_table(&table),
             Statement::ShowColumns(table) => self.show_columns(&table),
-            Statement::Describe { table, formatted } => self.describe(&table, formatted),
+            Statement::Describe {
+                table,
+                formatted,
+                partition,
+                column,
+            } => self.describe(&table, formatted, &partition, column.as_deref()),
             Statement::DescribeDatabase(name) => self.describe_database(&name),
             Statement::Insert(inserts) => {
                 let written = self.insert(&inserts).await?;

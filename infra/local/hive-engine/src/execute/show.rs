@@ -60,6 +60,46 @@ impl Executor<'_> {
         Ok(Executed::rows(&["tab_name"], names.map(|name| vec![name])))
     }
 
+    pub(super) fn show_views(
+        &self,
+        database: Option<&str>,
+        pattern: Option<&str>,
+    ) -> Result<Executed, Failure> {
+        let database = database.unwrap_or(&self.session.database);
+        self.existing_database(database)?;
+        let metastore = self.engine.metastore();
+        let mut views = Vec::new();
+        for name in metastore.tables(database)? {
+            if fits(pattern, &name)
+                && metastore
+                    .table(database, &name)?
+                    .is_some_and(|t| t.is_view())
+            {
+                views.push(vec![name]);
+            }
+        }
+        Ok(Executed::rows(&["tab_name"], views))
+    }
+
+    pub(super) fn show_properties(
+        &self,
+        name: &TableName,
+        key: Option<&str>,
+    ) -> Result<Executed, Failure> {
+        let table = self.table(name)?;
+        if let Some(key) = key {
+            let value = table.properties.get(key).cloned().unwrap_or_else(|| {
+                format!("Table {} does not have property: {key}", table.full_name())
+            });
+            return Ok(Executed::rows(&["prpt_name"], [vec![value]]));
+        }
+        let rows = table.properties.into_iter();
+        Ok(Executed::rows(
+            &["prpt_name", "prpt_value"],
+            rows.map(|(key, value)| vec![key, value]),
+        ))
+    }
+
     pub(super) fn show_partitions(
         &self,
         name: &TableName,

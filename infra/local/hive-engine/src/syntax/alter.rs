@@ -4,12 +4,17 @@ use sqlparser::tokenizer::Token;
 
 use super::create::columns;
 use super::reader::{Reader, TableName};
-use super::statement::{PartitionCondition, PartitionSpec, SpecValue, Statement};
+use super::statement::{
+    ColumnDefinition, ColumnPlace, PartitionCondition, PartitionSpec, SpecValue, Statement,
+};
 use crate::error::Failure;
 
 /// Reads from ALTER on.
 pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
     reader.expect("alter")?;
+    if reader.accept("view") {
+        return alter_view(reader);
+    }
     if !reader.accept("table") {
         let what = reader
             .peek()
@@ -20,9 +25,54 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
     }
     let table = reader.table_name()?;
     if reader.accept("add columns") {
-        return Ok(Statement::AddColumns {
+        let columns = columns(reader)?;
+        cascade(reader);
+        return Ok(Statement::AddColumns { table, columns });
+    }
+    if reader.accept("replace columns") {
+        let columns = columns(reader)?;
+        cascade(reader);
+        return Ok(Statement::ReplaceColumns { table, columns });
+    }
+    if reader.accept("change") {
+        return change_column(reader, table);
+    }
+    if reader.accept("unset tblproperties") {
+        let if_exists = reader.accept("if exists");
+        reader.expect_token(&Token::LParen)?;
+        let mut keys = Vec::new();
+        loop {
+            keys.push(reader.string("a property's name in quotes")?);
+            if !reader.accept_token(&Token::Comma) {
+                break;
+            }
+        }
+        reader.expect_token(&Token::RParen)?;
+        return Ok(Statement::UnsetProperties {
             table,
-            columns: columns(reader)?,
+            if_exists,
+            keys,
+        });
+    }
+    if reader.accept("set serdeproperties") {
+        let properties = reader.properties()?;
+        return Ok(Statement::SetSerde {
+            table,
+            class: None,
+            properties,
+        });
+    }
+    if reader.accept("set serde") {
+        let class = Some(reader.string("the serde's class name in quotes")?);
+        let properties = if reader.accept("with serdeproperties") {
+            reader.properties()?
+        } else {
+            Vec::new()
+        };
+        return Ok(Statement::SetSerde {
+            table,
+            class,
+            properties,
         });
     }
     if reader.accept("add") {
@@ -51,6 +101,16 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
         });
     }
     let partition = optional_partition(reader)?;
+    if reader.accept("concatenate") {
+        return Ok(Statement::Concatenate { table, partition });
+    }
+    if !partition.is_empty() && reader.accept("rename to") {
+        return Ok(Statement::RenamePartition {
+            table,
+            from: partition,
+            to: optional_partition(reader)?,
+        });
+    }
     if reader.accept("set location") {
         return Ok(Statement::SetLocation {
             table,
@@ -68,6 +128,82 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
         "ALTER TABLE … {}",
         words.join(" ")
     )))
+}
+
+/// A table's columns are kept once, so that there is nothing to choose between CASCADE and RESTRICT.
+fn cascade(reader: &mut Reader<'_>) {
+    if !reader.accept("cascade") {
+        reader.accept("restrict");
+    }
+}
+
+fn change_column(reader: &mut Reader<'_>, table: TableName) -> Result<Statement, Failure> {
+    reader.accept("column");
+    let column = reader.identifier("a column name")?;
+    let name = reader.identifier("the column's new name")?;
+    let kind = reader.data_type()?;
+    let comment = if reader.accept("comment") {
+        Some(reader.string("a comment in quotes")?)
+    } else {
+        None
+    };
+    let place = if reader.accept("first") {
+        Some(ColumnPlace::First)
+    } else if reader.accept("after") {
+        Some(ColumnPlace::After(reader.identifier("a column name")?))
+    } else {
+        None
+    };
+    cascade(reader);
+    Ok(Statement::ChangeColumn {
+        table,
+        column,
+        to: ColumnDefinition {
+            name,
+            kind,
+            comment,
+        },
+        place,
+    })
+}
+
+fn alter_view(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
+    let name = reader.table_name()?;
+    if reader.accept("rename to") {
+        return Ok(Statement::RenameTable {
+            table: name,
+            to: reader.table_name()?,
+        });
+    }
+    if reader.accept("set tblproperties") {
+        return Ok(Statement::SetProperties {
+            table: name,
+            properties: reader.properties()?,
+        });
+    }
+    reader.expect("as")?;
+    let text = reader.rest_text().to_owned();
+    let whole = reader.text();
+    super::tokens::parse_query(reader.take_rest(), whole)?;
+    Ok(Statement::AlterView { name, text })
+}
+
+/// Reads from ANALYZE on.
+pub(super) fn analyze(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
+    reader.expect("analyze table")?;
+    let table = reader.table_name()?;
+    let partition = optional_partition(reader)?;
+    reader.expect("compute statistics")?;
+    let rows = !reader.accept("noscan");
+    // Statistics of columns are for a planner of another kind.
+    if reader.accept("for columns") {
+        reader.take_rest();
+    }
+    Ok(Statement::Analyze {
+        table,
+        partition,
+        rows,
+    })
 }
 
 /// Reads from TRUNCATE on.

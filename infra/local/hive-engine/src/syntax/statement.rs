@@ -81,9 +81,60 @@ pub(crate) enum Statement {
         table: TableName,
         columns: Vec<ColumnDefinition>,
     },
+    /// ALTER TABLE … REPLACE COLUMNS.
+    ReplaceColumns {
+        table: TableName,
+        columns: Vec<ColumnDefinition>,
+    },
+    /// ALTER TABLE … CHANGE COLUMN.
+    ChangeColumn {
+        table: TableName,
+        column: String,
+        to: ColumnDefinition,
+        place: Option<ColumnPlace>,
+    },
     RenameTable {
         table: TableName,
         to: TableName,
+    },
+    RenamePartition {
+        table: TableName,
+        from: PartitionSpec,
+        to: PartitionSpec,
+    },
+    UnsetProperties {
+        table: TableName,
+        if_exists: bool,
+        keys: Vec<String>,
+    },
+    SetSerde {
+        table: TableName,
+        class: Option<String>,
+        properties: Vec<(String, String)>,
+    },
+    Concatenate {
+        table: TableName,
+        partition: PartitionSpec,
+    },
+    /// ALTER VIEW … AS.
+    AlterView {
+        name: TableName,
+        text: String,
+    },
+    /// ANALYZE TABLE … COMPUTE STATISTICS.
+    Analyze {
+        table: TableName,
+        partition: PartitionSpec,
+        /// NOSCAN: files and bytes only.
+        rows: bool,
+    },
+    ShowViews {
+        database: Option<String>,
+        pattern: Option<String>,
+    },
+    ShowProperties {
+        table: TableName,
+        key: Option<String>,
     },
     ShowDatabases {
         pattern: Option<String>,
@@ -101,10 +152,19 @@ pub(crate) enum Statement {
     Describe {
         table: TableName,
         formatted: bool,
+        partition: PartitionSpec,
+        column: Option<String>,
     },
     DescribeDatabase(String),
     Insert(Vec<Insert>),
     Query(Box<Query>),
+}
+
+/// Where ALTER TABLE … CHANGE puts a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ColumnPlace {
+    First,
+    After(String),
 }
 
 /// Partition columns and values; a column without a value is dynamic.
@@ -205,6 +265,7 @@ pub(crate) fn parse(text: &str) -> Result<Statement, Failure> {
             "create" => create::create(reader)?,
             "drop" => create::drop(reader)?,
             "alter" => alter::alter(reader)?,
+            "analyze" => alter::analyze(reader)?,
             "truncate" => alter::truncate(reader)?,
             "msck" => alter::msck(reader)?,
             "show" => show(reader)?,
@@ -241,6 +302,28 @@ fn show(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
             pattern: pattern(reader)?,
         });
     }
+    if reader.accept("tblproperties") {
+        let table = reader.table_name()?;
+        let key = if reader.accept_token(&Token::LParen) {
+            let key = reader.string("a property's name in quotes")?;
+            reader.expect_token(&Token::RParen)?;
+            Some(key)
+        } else {
+            None
+        };
+        return Ok(Statement::ShowProperties { table, key });
+    }
+    if reader.accept("views") {
+        let database = if reader.accept("in") || reader.accept("from") {
+            Some(reader.identifier("a database name")?)
+        } else {
+            None
+        };
+        return Ok(Statement::ShowViews {
+            database,
+            pattern: pattern(reader)?,
+        });
+    }
     if reader.accept("tables") {
         let database = if reader.accept("in") || reader.accept("from") {
             Some(reader.identifier("a database name")?)
@@ -263,7 +346,11 @@ fn show(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
         return Ok(Statement::ShowCreateTable(reader.table_name()?));
     }
     if reader.accept("columns in") || reader.accept("columns from") {
-        return Ok(Statement::ShowColumns(reader.table_name()?));
+        let mut table = reader.table_name()?;
+        if reader.accept("in") || reader.accept("from") {
+            table.database = Some(reader.identifier("a database name")?);
+        }
+        return Ok(Statement::ShowColumns(table));
     }
     let what = reader
         .peek()
@@ -294,8 +381,17 @@ fn describe(reader: &mut Reader<'_>) -> Result<Statement, Failure> {
         return Err(Failure::unsupported("DESCRIBE FUNCTION"));
     }
     let formatted = reader.accept("formatted") || reader.accept("extended");
+    let table = reader.table_name()?;
+    let partition = alter::optional_partition(reader)?;
+    let column = if reader.is_at_end() {
+        None
+    } else {
+        Some(reader.identifier("a column name")?)
+    };
     Ok(Statement::Describe {
-        table: reader.table_name()?,
+        table,
         formatted,
+        partition,
+        column,
     })
 }
