@@ -43,11 +43,21 @@ impl Documents {
 
     /// Reads one document; `None` if there is none.
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StartError> {
-        self.read_path(&self.document(name))
+        self.read_file(&self.document(name))
     }
 
     /// Reads all documents of the folder, in the order of their names.
     pub fn read_all<T: DeserializeOwned>(&self) -> Result<Vec<T>, StartError> {
+        let paths = self.names()?;
+        let mut documents = Vec::with_capacity(paths.len());
+        for path in paths {
+            documents.extend(self.read_file(&path)?);
+        }
+        Ok(documents)
+    }
+
+    /// The files of all documents, in the order of their names, for a reader who wants one after the other.
+    pub fn names(&self) -> Result<Vec<PathBuf>, StartError> {
         let failed = |source| StartError::Io {
             path: self.folder.clone(),
             source,
@@ -63,11 +73,7 @@ impl Documents {
             }
         }
         paths.sort();
-        let mut documents = Vec::with_capacity(paths.len());
-        for path in paths {
-            documents.extend(self.read_path(&path)?);
-        }
-        Ok(documents)
+        Ok(paths)
     }
 
     /// Writes one document, whole or not at all.
@@ -105,7 +111,8 @@ impl Documents {
         self.folder.join(format!("{}.json", file_name(name)))
     }
 
-    fn read_path<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, StartError> {
+    /// Reads one of [`Documents::names`]; `None` if it is gone.
+    pub fn read_file<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, StartError> {
         let text = match std::fs::read(path) {
             Ok(text) => text,
             Err(source) if source.kind() == ErrorKind::NotFound => return Ok(None),

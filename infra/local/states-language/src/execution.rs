@@ -8,6 +8,7 @@ mod evaluation;
 mod failing;
 mod flow;
 mod map_runs;
+mod redriving;
 mod thread;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,8 +22,8 @@ use crate::map_run::MapRun;
 use crate::payload::Payload;
 use crate::random::Random;
 use crate::{
-    Arrival, Effect, EventDetails, EventType, HistoryEvent, Identity, StateMachine, TaskId, Text,
-    TimerId,
+    Arrival, Effect, EventDetails, EventType, HistoryEvent, Identity, StateMachine, Surroundings,
+    TaskId, Text, TimerId,
 };
 
 pub(crate) use evaluation::{Extra, LARGEST_PAYLOAD, limit};
@@ -100,6 +101,8 @@ pub struct Execution {
     machine: Arc<StateMachine>,
     identity: Identity,
     input: Payload,
+    #[serde(default)]
+    surroundings: Surroundings,
     status: Status,
     ended_at: Option<Timestamp>,
     history: Vec<HistoryEvent>,
@@ -107,6 +110,12 @@ pub struct Execution {
     random: Random,
     now: Timestamp,
     threads: BTreeMap<ThreadId, Thread>,
+    /// Those that had not come to their end when the execution failed: a redrive goes on with them.
+    #[serde(default)]
+    resumable: BTreeMap<ThreadId, Thread>,
+    /// Those that the failure which is being dealt with has ended so far.
+    #[serde(skip)]
+    fallen: Vec<(ThreadId, Thread)>,
     /// Those that can go on at once.
     ready: VecDeque<ThreadId>,
     timers: BTreeMap<TimerId, Timer>,
@@ -133,10 +142,27 @@ impl Execution {
         seed: u64,
         now: Timestamp,
     ) -> Result<Self, InputError> {
+        Self::start_in(Surroundings::default(), machine, identity, input, seed, now)
+    }
+
+    /// As [`Execution::start`], in surroundings that differ from the ordinary.
+    ///
+    /// # Errors
+    ///
+    /// The input is not JSON.
+    pub fn start_in(
+        surroundings: Surroundings,
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        input: &str,
+        seed: u64,
+        now: Timestamp,
+    ) -> Result<Self, InputError> {
         let input = Payload::read(input)?;
         let mut execution = Self {
             identity,
             input: input.clone(),
+            surroundings,
             status: Status::Running,
             ended_at: None,
             history: Vec::new(),
@@ -144,6 +170,8 @@ impl Execution {
             random: Random::new(seed),
             now,
             threads: BTreeMap::new(),
+            resumable: BTreeMap::new(),
+            fallen: Vec::new(),
             ready: VecDeque::new(),
             timers: BTreeMap::new(),
             tasks: BTreeMap::new(),
@@ -167,7 +195,11 @@ impl Execution {
             0,
             details.with_input(input.text()),
         );
-        if let Some(seconds) = execution.machine.timeout_seconds() {
+        let timeouts = [
+            execution.machine.timeout_seconds(),
+            execution.surroundings.longest_seconds,
+        ];
+        if let Some(seconds) = timeouts.into_iter().flatten().min() {
             execution.set_timer(seconds_milliseconds(seconds), Purpose::Execution);
         }
         let start = execution.machine.start().id();
@@ -190,6 +222,16 @@ impl Execution {
         let awaited = self.accept(arrival);
         self.run();
         awaited
+    }
+
+    /// Says anew which of the machine's activities do not exist.
+    pub fn set_missing_activities(&mut self, arns: Vec<String>) {
+        self.surroundings.missing_activities = arns;
+    }
+
+    /// What it was told of the world.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     /// Takes what the driver must now do, in order.
@@ -359,7 +401,11 @@ impl Execution {
         for timer in std::mem::take(&mut self.timers).into_keys() {
             self.effects.push(Effect::CancelTimer { timer });
         }
-        self.threads.clear();
+        let left = std::mem::take(&mut self.threads);
+        let fallen = std::mem::take(&mut self.fallen);
+        if !matches!(status, Status::Succeeded { .. }) {
+            self.resumable = left.into_iter().chain(fallen).collect();
+        }
         self.ready.clear();
         self.abort_map_runs();
         self.status = status;

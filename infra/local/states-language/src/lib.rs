@@ -34,10 +34,12 @@ mod map_run;
 mod payload;
 mod random;
 mod reference_path;
+mod references;
 mod resource;
 mod result_path;
 mod scope;
 mod states;
+mod surroundings;
 mod template;
 mod text;
 
@@ -57,4 +59,5 @@ pub use map_effects::{
 };
 pub use map_run::{MapRun, MapRunCounts, MapRunLimits, MapRunStatus};
 pub use resource::{Integration, IntegrationPattern, Resource};
+pub use surroundings::Surroundings;
 pub use text::Text;

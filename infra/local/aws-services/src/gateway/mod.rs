@@ -199,7 +199,10 @@ async fn carry_out(
     let (action, input) = (call.action.as_str(), call.request.clone());
     let output = match scope.service {
         Service::ElasticMapReduce => services.emr.call(action, input).await?,
-        Service::States => services.states.call(action, input).await?,
+        Service::States => {
+            let states = &services.states;
+            states.call_from_outside(action, input, custody).await?
+        }
         Service::Events => services.events.call(action, input).await?,
         Service::Scheduler => services.scheduler.call(action, input).await?,
         Service::Sns => services.sns.call(action, input).await?,

@@ -149,7 +149,7 @@ async fn a_request_that_is_too_large_is_refused() {
 async fn a_fault_before_the_effect_prevents_it_and_one_after_it_hides_it() {
     let create = || {
         let body =
-            json!({"name": "m", "definition": pass().to_string(), "roleArn": "r"}).to_string();
+            json!({"name": "m", "definition": pass().to_string(), "roleArn": "arn:aws:iam::000000000000:role/r"}).to_string();
         request("states", "AWSStepFunctions.CreateStateMachine", &body)
     };
     for (after, machines) in [(false, 0), (true, 1)] {

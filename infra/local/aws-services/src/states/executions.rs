@@ -1,17 +1,16 @@
-//! Starting, stopping, describing and listing executions.
+//! Starting, stopping and describing executions.
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use serde_json::{Value, json};
-use states_language::{Arrival, Execution, Identity, Status};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use states_language::{Arrival, Execution, Identity, Status, Surroundings};
 
-use super::run::{Run, error_and_cause, redrive, status_word};
-use super::{StepFunctions, names, pages, required, seconds};
+use super::machines::{self, MachineKind};
+use super::run::{Run, error_and_cause, status_word};
+use super::{StepFunctions, configuration, express, names, redrive, required, seconds};
 use crate::failure::ServiceError;
 
-/// The largest input, in bytes.
-const LARGEST_INPUT: usize = 262_144;
 /// For so long after its end an execution's name cannot be used again.
 const NAME_REST: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -35,56 +34,53 @@ impl StepFunctions {
         parent: Option<&str>,
     ) -> Result<Started, ServiceError> {
         let work = self.context.clock.work();
-        let machine = self.machine(required(input, "stateMachineArn")?)?;
-        let document = match &input["input"] {
-            Value::Null => "{}",
-            Value::String(text) => text,
-            _ => return Err(invalid_input("input must be a string that holds JSON")),
-        };
+        let machine = self.choose(required(input, "stateMachineArn")?)?;
+        let document = input["input"].as_str().unwrap_or("{}");
         check_json(document)?;
-        if document.len() > LARGEST_INPUT {
-            return Err(ServiceError::validation(format!(
-                "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than or equal to {LARGEST_INPUT}"
-            )));
-        }
         let name = match input["name"].as_str() {
             Some(name) => name.to_owned(),
             None => self.context.entropy.uuid(),
         };
         names::check(&name)?;
-        let arn = names::execution_arn(&machine.arn, &name);
+        let express = machine.kind == MachineKind::Express;
+        let arn = if express {
+            names::express_arn(&machine.arn, &name, &self.context.entropy.uuid())
+        } else {
+            names::execution_arn(&machine.arn, &name)
+        };
         let _starting = self.starting.lock();
         let now = self.context.clock.now();
         let existing = self.runs.lock().get(&arn).cloned();
         if let Some(run) = existing {
             let snapshot = run.snapshot();
-            let rested = snapshot
-                .ended
-                .is_some_and(|ended| now.duration_since(ended) > NAME_REST);
             if matches!(snapshot.status, Status::Running) && snapshot.input == document {
                 return Ok(Started { run });
             }
-            if !rested {
-                return Err(ServiceError::new(
-                    "ExecutionAlreadyExists",
-                    format!("Execution Already Exists: '{arn}'"),
-                ));
-            }
+            return Err(already_exists(&arn));
         }
+        let ended = self.archive.summary(&arn).and_then(|summary| summary.ended);
+        if ended.is_some_and(|ended| now.duration_since(ended) <= NAME_REST) {
+            return Err(already_exists(&arn));
+        }
+        let parsed = machine.parsed()?;
         let identity = Identity {
             execution_arn: arn,
             execution_name: name.clone(),
-            role_arn: machine.role_arn.clone(),
+            role_arn: machine.revision.role_arn,
             start_time: now,
             redrive_count: 0,
             redrive_time: None,
             state_machine_arn: machine.arn.clone(),
-            state_machine_name: machine.name.clone(),
-            state_machine_version_arn: None,
-            state_machine_alias_arn: None,
+            state_machine_name: machine.name,
+            state_machine_version_arn: machine.version_arn,
+            state_machine_alias_arn: machine.alias_arn,
+        };
+        let surroundings = Surroundings {
+            missing_activities: self.missing_activities(&parsed),
+            longest_seconds: express.then_some(express::LONGEST_SECONDS),
         };
         let seed = self.context.entropy.bits();
-        let execution = Execution::start(machine.parsed()?, identity, document, seed, now)
+        let execution = Execution::start_in(surroundings, parsed, identity, document, seed, now)
             .map_err(|error| invalid_input(&error.to_string()))?;
         let run = Run::new(
             &machine.arn,
@@ -114,7 +110,7 @@ impl StepFunctions {
     }
 
     pub(super) fn describe_execution(&self, input: &Value) -> Result<Value, ServiceError> {
-        Ok(described(&*self.run(input)?))
+        Ok(described(&*self.run(input)?, self.context.clock.now()))
     }
 
     pub(super) fn describe_state_machine_for_execution(
@@ -122,89 +118,29 @@ impl StepFunctions {
         input: &Value,
     ) -> Result<Value, ServiceError> {
         let run = self.run(input)?;
-        let (definition, identity) = run.with_execution(|execution| {
+        let (machine, identity) = run.with_execution(|execution| {
             (
-                execution.machine().definition().to_string(),
+                Arc::clone(execution.machine()),
                 execution.identity().clone(),
             )
         });
-        Ok(json!({
+        let mut answer = json!({
             "stateMachineArn": run.machine_arn,
             "name": identity.state_machine_name,
-            "definition": definition,
+            "definition": machine.definition(),
             "roleArn": identity.role_arn,
             "updateDate": seconds(run.started),
-            "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
-            "tracingConfiguration": {"enabled": false},
-        }))
-    }
-
-    pub(super) fn list_executions(&self, input: &Value) -> Result<Value, ServiceError> {
-        let (of_map_run, listed_of) = match input["mapRunArn"].as_str() {
-            Some(_) => (true, self.map_run(input)?.1.arn),
-            None => {
-                let machine = self.machine(required(input, "stateMachineArn")?)?;
-                (false, machine.arn)
-            }
-        };
-        let wanted = input["statusFilter"].as_str();
-        if let Some(word) = wanted
-            && ![
-                "RUNNING",
-                "SUCCEEDED",
-                "FAILED",
-                "TIMED_OUT",
-                "ABORTED",
-                "PENDING_REDRIVE",
-            ]
-            .contains(&word)
-        {
-            return Err(ServiceError::validation(format!(
-                "1 validation error detected: Value '{word}' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]"
-            )));
-        }
-        let runs = self.runs.lock();
-        let mut listed: Vec<&Arc<Run>> = runs
-            .values()
-            .filter(|run| match of_map_run {
-                true => run.map_run.as_ref() == Some(&listed_of),
-                false => run.machine_arn == listed_of,
-            })
-            .filter(|run| wanted.is_none_or(|wanted| status_word(&run.status()) == wanted))
-            .collect();
-        // The newest first.
-        listed.sort_by(|one, other| {
-            other
-                .started
-                .cmp(&one.started)
-                .then_with(|| other.name.cmp(&one.name))
         });
-        let (page, next) = pages::page(input, &format!("executions of {listed_of}"), listed)?;
-        let executions: Vec<Value> = page
-            .into_iter()
-            .map(|run| {
-                let snapshot = run.snapshot();
-                let mut entry = json!({
-                    "executionArn": run.arn,
-                    "stateMachineArn": run.machine_arn,
-                    "name": run.name,
-                    "status": status_word(&snapshot.status),
-                    "startDate": seconds(run.started),
-                    "redriveCount": 0,
-                });
-                if let Some(ended) = snapshot.ended {
-                    entry["stopDate"] = seconds(ended);
-                }
-                if let Some(map_run) = &run.map_run {
-                    entry["mapRunArn"] = map_run.as_str().into();
-                }
-                entry
-            })
-            .collect();
-        let mut answer = json!({"executions": executions});
-        if let Some(next) = next {
-            answer["nextToken"] = next.into();
+        let revision = self.revision_of(&run.machine_arn, machine.definition());
+        let settings = revision.as_ref().map(|revision| &revision.settings);
+        configuration::show(settings.unwrap_or(&Map::new()), &mut answer);
+        if let Some(revision) = &revision {
+            answer["updateDate"] = seconds(revision.updated);
+            if let Some(id) = &revision.id {
+                answer["revisionId"] = id.as_str().into();
+            }
         }
+        machines::show_references(machine.definition(), &mut answer);
         Ok(answer)
     }
 
@@ -212,8 +148,7 @@ impl StepFunctions {
     pub(super) fn run(&self, input: &Value) -> Result<Arc<Run>, ServiceError> {
         let arn = required(input, "executionArn")?;
         names::check_arn(arn, "execution")?;
-        let found = self.runs.lock().get(arn).cloned();
-        found.ok_or_else(|| {
+        self.find_run(arn)?.ok_or_else(|| {
             ServiceError::new(
                 "ExecutionDoesNotExist",
                 format!("Execution Does Not Exist: '{arn}'"),
@@ -222,9 +157,10 @@ impl StepFunctions {
     }
 }
 
-/// As DescribeExecution answers.
-pub(super) fn described(run: &Run) -> Value {
+/// As DescribeExecution answers at that time.
+pub(super) fn described(run: &Run, now: Timestamp) -> Value {
     let snapshot = run.snapshot();
+    let identity = run.with_execution(|execution| execution.identity().clone());
     let mut answer = json!({
         "executionArn": run.arn,
         "stateMachineArn": run.machine_arn,
@@ -233,16 +169,30 @@ pub(super) fn described(run: &Run) -> Value {
         "startDate": seconds(run.started),
         "input": snapshot.input,
         "inputDetails": {"included": true},
-        "redriveCount": 0,
+        "redriveCount": identity.redrive_count,
     });
     if let Some(map_run) = &run.map_run {
         answer["mapRunArn"] = map_run.as_str().into();
     }
-    let (redrivable, reason) = redrive(&snapshot.status);
-    answer["redriveStatus"] = redrivable.into();
-    if let Some(reason) = reason {
-        answer["redriveStatusReason"] = reason.into();
+    let texts = [
+        ("stateMachineVersionArn", identity.state_machine_version_arn),
+        ("stateMachineAliasArn", identity.state_machine_alias_arn),
+    ];
+    for (member, arn) in texts {
+        if let Some(arn) = arn {
+            answer[member] = arn.into();
+        }
     }
+    if let Some(redriven) = identity.redrive_time {
+        answer["redriveDate"] = seconds(redriven);
+    }
+    answer["redriveStatus"] = match redrive::obstacle_of(run, now) {
+        None => "REDRIVABLE".into(),
+        Some(reason) => {
+            answer["redriveStatusReason"] = reason.into();
+            "NOT_REDRIVABLE".into()
+        }
+    };
     if let Some(ended) = snapshot.ended {
         answer["stopDate"] = seconds(ended);
     }
@@ -261,7 +211,7 @@ pub(super) fn described(run: &Run) -> Value {
 
 /// The members of DescribeExecution that `.sync` shows, with capitals; the documents are text.
 pub(super) fn described_to_parent(run: &Run) -> Value {
-    let description = described(run);
+    let description = described(run, run.started);
     let mut shown = serde_json::Map::new();
     for (capital, member) in [
         ("Cause", "cause"),
@@ -332,6 +282,13 @@ pub(super) fn json_complaint(text: &str) -> String {
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
     }
+}
+
+fn already_exists(arn: &str) -> ServiceError {
+    ServiceError::new(
+        "ExecutionAlreadyExists",
+        format!("Execution Already Exists: '{arn}'"),
+    )
 }
 
 fn invalid_input(reason: &str) -> ServiceError {

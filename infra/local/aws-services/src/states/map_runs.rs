@@ -32,15 +32,10 @@ impl StepFunctions {
         request: WriteResults,
         work: Work,
     ) -> Option<(Arrival, Work)> {
-        let mut children: Vec<Arc<Run>> = self
-            .runs
-            .lock()
-            .values()
-            .filter(|run| run.map_run.as_deref() == Some(request.map_run_arn.as_str()))
-            .cloned()
-            .collect();
-        children.sort_by(|one, other| (one.started, &one.name).cmp(&(other.started, &other.name)));
-        let outcome = result_writer::write(self, &request, &children).await?;
+        let outcome = match self.children_of(&request.map_run_arn) {
+            Err(error) => return Some((arrival(request.task, failed(error.to_string())), work)),
+            Ok(children) => result_writer::write(self, &request, &children).await?,
+        };
         Some((arrival(request.task, outcome), work))
     }
 
@@ -193,13 +188,12 @@ impl StepFunctions {
     pub(super) fn map_run(&self, input: &Value) -> Result<(Arc<Run>, MapRun), ServiceError> {
         let arn = required(input, "mapRunArn")?;
         names::check_arn(arn, "mapRun")?;
-        let runs = self.runs.lock();
-        let found = runs.values().find_map(|run| {
+        let found = self.run_of_map_run(arn)?.and_then(|run| {
             let map_run = run.with_execution(|execution| {
                 let mut map_runs = execution.map_runs().iter();
                 map_runs.find(|map_run| map_run.arn == arn).cloned()
             })?;
-            Some((Arc::clone(run), map_run))
+            Some((run, map_run))
         });
         found.ok_or_else(|| {
             ServiceError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))

@@ -1,16 +1,27 @@
 //! Step Functions: state machines and their executions, driven on the pure interpreter. The gateway, the scheduler and the
 //! embedded runtime call [`StepFunctions::call`].
 //!
-//! * `machines`: state machines. `executions`: starting, stopping, describing. `history`: events, page by page.
+//! * `actions`, `request`: what each action takes, and what is refused. `names`: ARNs and names. `pages`: lists.
+//! * `machines`, `versions`, `aliases`, `tags`, `configuration`, `validate`: state machines.
+//! * `executions`: starting, stopping, describing. `listing`, `history`: pages of them and of their events. `express`:
+//!   those of express machines. `redrive`: those that go on after their failure.
 //! * `run`: one execution: effects are carried out, arrivals delivered. `journal`: its history on disk while it runs.
+//!   `archive`: those that have ended.
 //! * `tasks`: what a task's resource does. `outcome`, `members`: its errors and names. `objects`: the S3 integration.
 //! * `map_runs`: distributed Maps. `item_reader`, `result_writer`: their items and results.
-//! * `tokens`: `.waitForTaskToken`. `names`: ARNs and what a name may hold. `pages`: lists.
+//! * `tokens`: `.waitForTaskToken`. `activities`: activities and their workers.
 
+mod actions;
+mod activities;
+mod aliases;
+mod archive;
+mod configuration;
 mod executions;
+mod express;
 mod history;
 mod item_reader;
 mod journal;
+mod listing;
 mod machines;
 mod map_runs;
 mod members;
@@ -18,10 +29,15 @@ mod names;
 mod objects;
 mod outcome;
 mod pages;
+mod redrive;
+mod request;
 mod result_writer;
 mod run;
+mod tags;
 mod tasks;
 mod tokens;
+mod validate;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -37,9 +53,11 @@ use crate::documents::Documents;
 use crate::emr::Emr;
 use crate::events::Events;
 use crate::failure::{ServiceError, StartError};
+use crate::function_invoker::Custody;
 use crate::lambda::Lambda;
 use crate::s3::S3;
 use crate::sns::Sns;
+use activities::Activity;
 use machines::Machine;
 use run::Run;
 
@@ -59,9 +77,16 @@ pub struct StepFunctions {
     machine_documents: Documents,
     run_documents: Documents,
     machines: Mutex<BTreeMap<String, Machine>>,
+    /// The executions that run.
     runs: Mutex<BTreeMap<String, Arc<Run>>>,
+    archive: archive::Archive,
+    activity_documents: Documents,
+    activities: Mutex<BTreeMap<String, Activity>>,
+    queues: activities::Queues,
     /// Held while an execution is started, so that of two starts under one name one finds the other's execution.
     starting: Mutex<()>,
+    /// By execution: the client's token of its last redrive, and when that was.
+    redrives: Mutex<BTreeMap<String, (String, jiff::Timestamp)>>,
     /// Who waits for which task token.
     tokens: tokens::Tokens,
     /// Executions that a dead process left running: they were ended at start-up, and nobody has been told yet.
@@ -73,8 +98,9 @@ impl StepFunctions {
         let documents = context.documents("states")?;
         let machine_documents = documents.folder("machines")?;
         let run_documents = documents.folder("executions")?;
+        let activity_documents = documents.folder("activities")?;
         let machines: Vec<Machine> = machine_documents.read_all()?;
-        let stored: Vec<run::Stored> = run_documents.read_all()?;
+        let activities: Vec<Activity> = activity_documents.read_all()?;
         let service = Arc::new(Self {
             context: context.clone(),
             neighbours: OnceLock::new(),
@@ -87,13 +113,21 @@ impl StepFunctions {
                     .collect(),
             ),
             runs: Mutex::default(),
+            archive: archive::Archive::default(),
+            activity_documents,
+            activities: Mutex::new(
+                activities
+                    .into_iter()
+                    .map(|activity| (activity.arn.clone(), activity))
+                    .collect(),
+            ),
+            queues: activities::Queues::default(),
             starting: Mutex::default(),
+            redrives: Mutex::default(),
             tokens: tokens::Tokens::default(),
             found_dead: Mutex::default(),
         });
-        for stored in stored {
-            service.restore(stored)?;
-        }
+        service.restore_all()?;
         Ok(service)
     }
 
@@ -117,15 +151,29 @@ impl StepFunctions {
         }
     }
 
-    /// Answers one action with members as AWS names them. The caller holds a `Work` guard.
+    /// Answers one action with members as AWS names them. The caller holds a `Work` guard; an action that waits for something
+    /// else is not for it, but for [`StepFunctions::call_from_outside`].
     pub async fn call(self: &Arc<Self>, action: &str, input: Value) -> Result<Value, ServiceError> {
+        check(action, &input)?;
         match action {
+            "CreateActivity" => self.create_activity(&input),
+            "DescribeActivity" => self.describe_activity(&input),
+            "ListActivities" => self.list_activities(&input),
+            "DeleteActivity" => self.delete_activity(&input),
             "CreateStateMachine" => self.create_state_machine(&input),
             "UpdateStateMachine" => self.update_state_machine(&input),
             "DeleteStateMachine" => self.delete_state_machine(&input),
             "DescribeStateMachine" => self.describe_state_machine(&input),
             "ListStateMachines" => self.list_state_machines(&input),
-            "ValidateStateMachineDefinition" => machines::validate(&input),
+            "ValidateStateMachineDefinition" => validate::validate(&input),
+            "PublishStateMachineVersion" => self.publish_state_machine_version(&input),
+            "ListStateMachineVersions" => self.list_state_machine_versions(&input),
+            "DeleteStateMachineVersion" => self.delete_state_machine_version(&input),
+            "CreateStateMachineAlias" => self.create_state_machine_alias(&input),
+            "UpdateStateMachineAlias" => self.update_state_machine_alias(&input),
+            "DescribeStateMachineAlias" => self.describe_state_machine_alias(&input),
+            "ListStateMachineAliases" => self.list_state_machine_aliases(&input),
+            "DeleteStateMachineAlias" => self.delete_state_machine_alias(&input),
             "TagResource" => self.tag(&input),
             "UntagResource" => self.untag(&input),
             "ListTagsForResource" => self.list_tags(&input),
@@ -133,6 +181,7 @@ impl StepFunctions {
                 .start_execution(&input, None)
                 .map(|started| started.answer()),
             "StopExecution" => self.stop_execution(&input),
+            "RedriveExecution" => self.redrive_execution(&input),
             "DescribeExecution" => self.describe_execution(&input),
             "DescribeStateMachineForExecution" => self.describe_state_machine_for_execution(&input),
             "ListExecutions" => self.list_executions(&input),
@@ -145,6 +194,35 @@ impl StepFunctions {
             "SendTaskHeartbeat" => self.send_task_heartbeat(&input),
             _ => Err(ServiceError::unsupported_action("states", action)),
         }
+    }
+
+    /// As [`StepFunctions::call`], for a client's request, whose guard is let go while an action waits.
+    pub(crate) async fn call_from_outside(
+        self: &Arc<Self>,
+        action: &str,
+        input: Value,
+        custody: &mut Custody,
+    ) -> Result<Value, ServiceError> {
+        match action {
+            "GetActivityTask" => {
+                check(action, &input)?;
+                let worker = activities::Worker::Outside(custody);
+                self.get_activity_task(&input, worker).await.0
+            }
+            "StartSyncExecution" => {
+                check(action, &input)?;
+                self.start_sync_execution(&input, custody).await
+            }
+            _ => self.call(action, input).await,
+        }
+    }
+}
+
+/// Refuses a request that is not as the action takes it.
+fn check(action: &str, input: &Value) -> Result<(), ServiceError> {
+    match actions::members(action) {
+        Some(members) => request::check(action, members, input),
+        None => Err(ServiceError::unsupported_action("states", action)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lists in pages: `maxResults`, `nextToken`. Used by the list actions and by histories.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::ServiceError;
 
@@ -19,24 +19,36 @@ pub(super) fn page<T>(
         Some(value) => match value.as_u64() {
             Some(0) => 100,
             Some(size) if size <= LARGEST => size,
-            _ => {
-                return Err(ServiceError::validation(format!(
-                    "1 validation error detected: Value '{value}' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 1000"
-                )));
-            }
+            // `request` has refused anything else.
+            _ => LARGEST,
         },
     };
     let start = match input.get("nextToken").and_then(Value::as_str) {
         None => 0,
-        Some(token) => read(token, list).ok_or_else(|| {
-            ServiceError::new("InvalidToken", format!("Invalid Token: '{token}'"))
-        })?,
+        Some(token) => read(token, list)
+            .ok_or_else(|| ServiceError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
     };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let total = items.len();
     let page: Vec<T> = items.into_iter().skip(start).take(size).collect();
     let end = start.saturating_add(page.len());
     Ok((page, (end < total).then(|| write(end, list))))
+}
+
+/// The answer of a list action: the page under `member`, and the next page's token.
+pub(super) fn answer(
+    input: &Value,
+    list: &str,
+    member: &str,
+    items: Vec<Value>,
+) -> Result<Value, ServiceError> {
+    let (page, next) = page(input, list, items)?;
+    let mut answer = json!({});
+    answer[member] = page.into();
+    if let Some(next) = next {
+        answer["nextToken"] = next.into();
+    }
+    Ok(answer)
 }
 
 fn write(start: usize, list: &str) -> String {

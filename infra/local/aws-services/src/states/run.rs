@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use virtual_time::{Ticket, Work};
 
 use super::journal::{self, Journal};
-use super::{Neighbours, StepFunctions, names};
+use super::{Neighbours, StepFunctions, names, redrive};
 use crate::failure::StartError;
 use crate::observer::Occurrence;
 
@@ -40,6 +40,8 @@ struct RunState {
     execution: Execution,
     /// How many events of the history have been observed.
     observed: usize,
+    /// Its end has been dealt with.
+    closed: bool,
     timers: BTreeMap<TimerId, (Ticket, AbortHandle)>,
     /// Executions that tasks wait for (`.sync`), by ARN.
     children: BTreeMap<TaskId, String>,
@@ -48,6 +50,8 @@ struct RunState {
     waiters: Vec<oneshot::Sender<Work>>,
     /// While it runs; nothing if the disk refused to go on.
     journal: Option<Journal>,
+    /// The tasks that workers outside are at, which takes time.
+    attended: BTreeMap<TaskId, Work>,
 }
 
 /// As it outlives the process. Written when an execution begins and when it ends.
@@ -78,20 +82,6 @@ pub(super) fn status_word(status: &Status) -> &'static str {
         Status::Failed { .. } => "FAILED",
         Status::TimedOut { .. } => "TIMED_OUT",
         Status::Aborted { .. } => "ABORTED",
-    }
-}
-
-/// Whether an execution could be redriven at AWS, and why not.
-pub(super) fn redrive(status: &Status) -> (&'static str, Option<String>) {
-    match status {
-        Status::Running | Status::Succeeded { .. } => {
-            let reason = format!(
-                "Execution is {} and cannot be redriven",
-                status_word(status)
-            );
-            ("NOT_REDRIVABLE", Some(reason))
-        }
-        _ => ("REDRIVABLE", None),
     }
 }
 
@@ -159,15 +149,17 @@ impl Run {
             started,
             parent,
             map_run: None,
-            kept: true,
+            kept: execution.identity().execution_arn.split(':').nth(5) != Some("express"),
             state: Mutex::new(RunState {
                 execution,
                 observed: 0,
+                closed: false,
                 timers: BTreeMap::new(),
                 children: BTreeMap::new(),
                 processors: BTreeMap::new(),
                 waiters: Vec::new(),
                 journal: None,
+                attended: BTreeMap::new(),
             }),
         }
     }
@@ -181,6 +173,38 @@ impl Run {
         let processor = Arc::new(run.execution.machine().item_processor(state)?);
         run.processors.insert(state, Arc::clone(&processor));
         Some(processor)
+    }
+
+    /// An execution as it was written down.
+    pub(super) fn of_stored(stored: Stored) -> Arc<Self> {
+        let mut run = Self::of(
+            &stored.machine_arn,
+            &stored.name,
+            stored.parent,
+            stored.execution,
+            stored.started,
+        );
+        run.map_run = stored.map_run;
+        let state = run.state.get_mut();
+        state.observed = state.execution.history().len();
+        state.closed = true;
+        Arc::new(run)
+    }
+
+    /// Whether it is an express execution, of which nothing is kept.
+    pub(super) fn is_express(&self) -> bool {
+        self.arn.split(':').nth(5) == Some("express")
+    }
+
+    /// Time flows while a worker outside is at the task.
+    pub(super) fn attend(&self, task: TaskId, work: Work) {
+        self.state.lock().attended.insert(task, work);
+    }
+
+    /// Nobody is at the task any more.
+    pub(super) fn leave(&self, task: TaskId) {
+        let left = self.state.lock().attended.remove(&task);
+        drop(left);
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -256,16 +280,7 @@ impl StepFunctions {
             let events = journal::left_behind(&self.run_documents, &stored.arn);
             stored.execution = with_history(stored.execution, events);
         }
-        let run = Arc::new(Run {
-            map_run: stored.map_run,
-            ..Run::of(
-                &stored.machine_arn,
-                &stored.name,
-                stored.parent,
-                stored.execution,
-                stored.started,
-            )
-        });
+        let run = Run::of_stored(stored);
         if was_running {
             let mut state = run.state.lock();
             let stop = Arrival::Stop {
@@ -291,7 +306,7 @@ impl StepFunctions {
             journal::clear(&self.run_documents, &run.arn);
             self.found_dead.lock().push(Arc::clone(&run));
         }
-        self.runs.lock().insert(run.arn.clone(), run);
+        self.archive.add(&run);
         Ok(())
     }
 
@@ -302,6 +317,7 @@ impl StepFunctions {
                 .write(&run.arn, &run.stored(&run.state.lock().execution))?;
             run.state.lock().journal = Some(Journal::create(&self.run_documents, &run.arn)?);
         }
+        self.archive.remove(&run.arn);
         self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
         let input = run.with_execution(|execution| {
             serde_json::from_str(execution.input()).unwrap_or_default()
@@ -318,6 +334,37 @@ impl StepFunctions {
         Ok(())
     }
 
+    /// Lets an execution that has ended go on from where it was.
+    pub(super) fn revive(self: &Arc<Self>, run: &Arc<Run>, work: &Work) -> Result<(), StartError> {
+        let now = self.context.clock.now();
+        {
+            let mut state = run.state.lock();
+            let missing = self.missing_activities(state.execution.machine());
+            state.execution.set_missing_activities(missing);
+            let before = state.execution.history().len();
+            if !state.execution.redrive(now) {
+                return Ok(());
+            }
+            self.run_documents
+                .write(&run.arn, &run.stored(&state.execution))?;
+            let mut journal = Journal::create(&self.run_documents, &run.arn)?;
+            let events: Vec<Value> = state.execution.history()[..before]
+                .iter()
+                .map(|event| serde_json::to_value(event).unwrap_or_default())
+                .collect();
+            if let Err(error) = journal.append(&events) {
+                tracing::error!(%error, execution = run.arn, "the history can no longer be written down");
+            }
+            state.journal = Some(journal);
+            state.closed = false;
+        }
+        self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
+        self.archive.remove(&run.arn);
+        self.announce(run, "RUNNING");
+        self.drive(run, None, work);
+        Ok(())
+    }
+
     /// Delivers an arrival and carries out what follows from it. Returns whether the execution took it.
     pub(super) fn drive(
         self: &Arc<Self>,
@@ -327,19 +374,26 @@ impl StepFunctions {
     ) -> bool {
         let now = self.context.clock.now();
         let mut state = run.state.lock();
-        let was_running =
-            state.observed == 0 || matches!(state.execution.status(), Status::Running);
+        let missing = self.missing_activities(state.execution.machine());
+        state.execution.set_missing_activities(missing);
         let taken = arrival.is_none_or(|arrival| state.execution.deliver(arrival, now));
         let mut given_up = Vec::new();
         for effect in state.execution.effects() {
             given_up.extend(self.carry_out(run, &mut state, effect, work));
         }
+        let RunState {
+            execution,
+            attended,
+            ..
+        } = &mut *state;
+        attended.retain(|task, _| execution.awaits(*task));
         self.observe_history(run, &mut state);
-        if !was_running || matches!(state.execution.status(), Status::Running) {
+        if state.closed || matches!(state.execution.status(), Status::Running) {
             drop(state);
             self.stop_children(given_up, work);
             return taken;
         }
+        state.closed = true;
         for (_, timer) in std::mem::take(&mut state.timers) {
             self.call_off(timer);
         }
@@ -350,7 +404,7 @@ impl StepFunctions {
                 .write(&run.arn, &run.stored(&state.execution)),
             false => Ok(()),
         };
-        match written {
+        match &written {
             Ok(()) => state.journal.take().map(Journal::close).unwrap_or_default(),
             Err(error) => {
                 tracing::error!(%error, execution = run.arn, "the end of an execution could not be written down");
@@ -358,6 +412,15 @@ impl StepFunctions {
         }
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
+        // What could not be written down stays in memory, and an express child until its Map run is over.
+        if written.is_ok() && run.kept {
+            self.archive.add(run);
+        }
+        if written.is_ok() && (run.kept || run.map_run.is_none()) {
+            self.runs.lock().remove(&run.arn);
+        }
+        self.tokens.expire(&run.arn);
+        self.forget_if_deleting(&run.machine_arn);
         self.announce_end(run);
         for waiter in waiters {
             // Who no longer waits needs no custody.
@@ -507,6 +570,11 @@ impl StepFunctions {
         let Some(Neighbours { events, .. }) = self.neighbours.get() else {
             return;
         };
+        if run.is_express() {
+            // EventBridge hears of standard executions only.
+            return;
+        }
+        let identity = run.with_execution(|execution| execution.identity().clone());
         let mut snapshot = run.snapshot();
         if word == "RUNNING" {
             // It may have ended by now; of that the next event tells.
@@ -518,7 +586,17 @@ impl StepFunctions {
             _ => None,
         };
         let (error, cause) = error_and_cause(&snapshot.status);
-        let (redrivable, reason) = redrive(&snapshot.status);
+        let reason = redrive::obstacle(
+            &snapshot.status,
+            snapshot.ended,
+            true,
+            self.context.clock.now(),
+        );
+        let redrivable = if reason.is_some() {
+            "NOT_REDRIVABLE"
+        } else {
+            "REDRIVABLE"
+        };
         let millis = |time: Timestamp| time.as_millisecond();
         let detail = serde_json::json!({
             "executionArn": run.arn,
@@ -529,10 +607,10 @@ impl StepFunctions {
             "stopDate": snapshot.ended.map(millis),
             "input": snapshot.input,
             "output": output,
-            "stateMachineVersionArn": null,
-            "stateMachineAliasArn": null,
-            "redriveCount": 0,
-            "redriveDate": null,
+            "stateMachineVersionArn": identity.state_machine_version_arn,
+            "stateMachineAliasArn": identity.state_machine_alias_arn,
+            "redriveCount": identity.redrive_count,
+            "redriveDate": identity.redrive_time.map(millis),
             "redriveStatus": redrivable,
             "redriveStatusReason": reason,
             "inputDetails": {"included": true},

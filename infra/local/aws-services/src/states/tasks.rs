@@ -36,11 +36,8 @@ impl StepFunctions {
                 (outcome.and_then(result_of), work)
             }
             Resource::Activity { arn } => {
-                let failure = TaskFailure {
-                    error: "UnsupportedResource".to_owned(),
-                    cause: format!("the local runtime does not support activities: {arn}"),
-                };
-                (Err(failure), work)
+                self.schedule_activity(run, arn, &start, work);
+                return None;
             }
             Resource::Integration(integration) => {
                 return self.integrate(run, &start, integration, work).await;
@@ -98,6 +95,13 @@ impl StepFunctions {
                     )
                     .await?;
                 answer.map(with_dates)
+            }
+            ("aws-sdk:sfn", "getActivityTask") => {
+                let input = renamed(&start.arguments, lower_first);
+                let called = self.get_activity_task_inside(&input, work).await?;
+                let outcome;
+                (outcome, work) = called;
+                outcome
             }
             ("aws-sdk:sfn", action) => {
                 let mut input = start.arguments.clone();

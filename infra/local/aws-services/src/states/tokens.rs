@@ -1,6 +1,6 @@
 //! Task tokens: who waits for which, and what becomes of the task when somebody sends it back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -11,22 +11,45 @@ use super::executions::json_complaint;
 use super::{StepFunctions, required};
 use crate::failure::ServiceError;
 
-/// The tasks that were given a token, by token: the execution's ARN and the task. They stay when nobody waits any more,
-/// because AWS tells a token that has timed out from one that never was.
+/// So many tokens of executions that have ended are remembered: AWS tells one that has timed out from one that never was.
+const REMEMBERED: usize = 10_000;
+
+/// The tasks that were given a token.
 #[derive(Default)]
-pub(super) struct Tokens {
-    waiting: Mutex<BTreeMap<String, (String, TaskId)>>,
+pub(super) struct Tokens(Mutex<Given>);
+
+#[derive(Default)]
+struct Given {
+    /// By token: the execution's ARN and the task.
+    tasks: BTreeMap<String, (String, TaskId)>,
+    /// By execution that runs: its tokens.
+    of_runs: BTreeMap<String, Vec<String>>,
+    /// Those of executions that have ended, the oldest first.
+    expired: VecDeque<String>,
 }
 
 impl Tokens {
     pub(super) fn remember(&self, token: String, execution: &str, task: TaskId) {
-        self.waiting
-            .lock()
-            .insert(token, (execution.to_owned(), task));
+        let mut given = self.0.lock();
+        let of_run = given.of_runs.entry(execution.to_owned()).or_default();
+        of_run.push(token.clone());
+        given.tasks.insert(token, (execution.to_owned(), task));
     }
 
     fn find(&self, token: &str) -> Option<(String, TaskId)> {
-        self.waiting.lock().get(token).cloned()
+        self.0.lock().tasks.get(token).cloned()
+    }
+
+    /// The execution has ended; its tokens are forgotten in the course of time.
+    pub(super) fn expire(&self, execution: &str) {
+        let mut given = self.0.lock();
+        let tokens = given.of_runs.remove(execution).unwrap_or_default();
+        given.expired.extend(tokens);
+        while given.expired.len() > REMEMBERED {
+            if let Some(oldest) = given.expired.pop_front() {
+                given.tasks.remove(&oldest);
+            }
+        }
     }
 }
 

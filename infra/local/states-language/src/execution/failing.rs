@@ -12,6 +12,7 @@ impl Execution {
     /// The thread's state has failed.
     pub(crate) fn fail(&mut self, mut thread: ThreadId, mut failure: Failure) {
         let machine = Arc::clone(&self.machine);
+        self.fallen.clear();
         while let Some(current) = self.threads.get(&thread) {
             let state = machine.state(current.state);
             if failure.is_runtime() {
@@ -41,8 +42,11 @@ impl Execution {
             let Some(ended) = self.threads.remove(&thread) else {
                 return;
             };
-            let Some((parent, branch)) = ended.parent else {
-                self.end_failed(&failure, ended.last_event);
+            let last_event = ended.last_event;
+            let parent = ended.parent;
+            self.fallen.push((thread, ended));
+            let Some((parent, branch)) = parent else {
+                self.end_failed(&failure, last_event);
                 return;
             };
             let Some(outer) = self
@@ -53,14 +57,13 @@ impl Execution {
                 return;
             };
             if let Kind::Map(map) = &outer.kind {
-                match map.iteration_failed(self, parent, outer, branch, &failure, ended.last_event)
-                {
+                match map.iteration_failed(self, parent, outer, branch, &failure, last_event) {
                     None => return,
                     Some(consequence) => failure = consequence,
                 }
             }
             self.abort_branches(parent);
-            self.set_last_event(parent, ended.last_event);
+            self.set_last_event(parent, last_event);
             thread = parent;
         }
     }
@@ -151,6 +154,7 @@ impl Execution {
     }
 
     pub(super) fn time_out(&mut self) {
+        self.fallen.clear();
         let status = Status::TimedOut {
             error: None,
             cause: None,
@@ -164,6 +168,7 @@ impl Execution {
     }
 
     pub(super) fn stop(&mut self, error: Option<String>, cause: Option<String>) {
+        self.fallen.clear();
         let details = EventDetails::failure(error.as_deref(), cause.as_deref());
         self.end(
             Status::Aborted { error, cause },
@@ -187,6 +192,7 @@ impl Execution {
         }
         for id in found.into_iter().skip(1).rev() {
             if let Some(thread) = self.threads.remove(&id) {
+                self.fallen.push((id, thread.clone()));
                 self.abort(thread);
             }
         }

@@ -146,6 +146,12 @@ impl Task {
             ..Extra::default()
         };
         let arguments = execution.arguments(thread, state, &input, extra)?;
+        if let Resource::Activity { arn } = &self.resource
+            && execution.surroundings().missing_activities.contains(arn)
+        {
+            let message = format!("The activity {arn} does not exist.");
+            return Err(execution.runtime_failure(thread, message));
+        }
         let credentials = match &self.credentials {
             Some(template) => Some(execution.evaluate(thread, input.value(), extra, |scope| {
                 evaluate(template, scope)
@@ -170,7 +176,12 @@ impl Task {
             seconds.map(|seconds| execution.set_timer(seconds_milliseconds(seconds), purpose))
         };
         let timeout = timer(timeout_seconds, Purpose::Timeout(thread), execution);
-        let heartbeat = timer(heartbeat_seconds, Purpose::Heartbeat(thread), execution);
+        // An activity's worker has to be heard of only once there is one.
+        let watched = match self.resource {
+            Resource::Activity { .. } => None,
+            _ => heartbeat_seconds,
+        };
+        let heartbeat = timer(watched, Purpose::Heartbeat(thread), execution);
         let running = RunningTask {
             start,
             started: false,
@@ -190,7 +201,10 @@ impl Task {
         outcome: Outcome,
     ) -> Result<(), Failure> {
         match outcome {
-            Outcome::Started { worker_name } => self.started(execution, thread, worker_name),
+            Outcome::Started { worker_name } => {
+                self.started(execution, thread, worker_name);
+                self.heartbeat(execution, thread);
+            }
             Outcome::Heartbeat => self.heartbeat(execution, thread),
             Outcome::Child { .. } => {}
             Outcome::Submitted { output } => {
@@ -277,10 +291,12 @@ impl Task {
             return;
         };
         let (seconds, timer) = (task.start.heartbeat_seconds, task.heartbeat);
-        let (Some(seconds), Some(timer)) = (seconds, timer) else {
+        let Some(seconds) = seconds else {
             return;
         };
-        execution.cancel_timer(timer);
+        if let Some(timer) = timer {
+            execution.cancel_timer(timer);
+        }
         let timer = execution.set_timer(seconds_milliseconds(seconds), Purpose::Heartbeat(thread));
         if let Some(Work::Task(task)) = execution.work_mut(thread) {
             task.heartbeat = Some(timer);

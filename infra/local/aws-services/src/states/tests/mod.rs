@@ -1,8 +1,13 @@
 //! What Step Functions promises, tried through its actions in simulated time.
 
+mod activities;
 mod executions;
+mod express;
 mod machines;
 mod map_runs;
 mod recovery;
+mod redrive;
+mod requests;
 mod tasks;
 mod tokens;
+mod versions;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, pass, task, wait};
+use crate::bench::{Bench, ROLE, pass, task, wait};
 use crate::failure::ServiceError;
 use crate::interceptor::Verdict;
 
@@ -145,7 +145,7 @@ async fn what_is_not_served_is_refused_by_name() {
     let bench = Bench::new();
     let resource = "arn:aws:states:::aws-sdk:dynamodb:getItem";
     let input =
-        json!({"name": "m", "definition": task(resource, json!({})).to_string(), "roleArn": "r"});
+        json!({"name": "m", "definition": task(resource, json!({})).to_string(), "roleArn": ROLE});
     let named = match bench.states("CreateStateMachine", input).await {
         Err(error) => error.message,
         Ok(_) => bench.run(task(resource, json!({})), json!({})).await["cause"].to_string(),
