@@ -271,8 +271,7 @@ impl StepFunctions {
     /// Whether a state machine has executions that run.
     pub(super) fn running_executions(&self, machine_arn: &str) -> bool {
         let runs = self.runs.lock();
-        runs.values().any(|run| {
-            run.machine_arn == machine_arn && matches!(run.status(), Status::Running)
-        })
+        runs.values()
+            .any(|run| run.machine_arn == machine_arn && matches!(run.status(), Status::Running))
     }
 }

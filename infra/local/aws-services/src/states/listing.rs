@@ -13,7 +13,10 @@ impl StepFunctions {
     pub(super) fn list_executions(&self, input: &Value) -> Result<Value, ServiceError> {
         let status = input["statusFilter"].as_str();
         let redriven = input["redriveFilter"].as_str();
-        let arn = match (input["stateMachineArn"].as_str(), input["mapRunArn"].as_str()) {
+        let arn = match (
+            input["stateMachineArn"].as_str(),
+            input["mapRunArn"].as_str(),
+        ) {
             (Some(arn), None) if redriven.is_none() => arn,
             (Some(_), None) => {
                 return Err(ServiceError::validation(

@@ -105,7 +105,7 @@ fn by_status(request: &WriteResults, children: &[Arc<Run>]) -> [(&'static str, V
 
 /// What is known of a child execution: DescribeExecution's members with capitals.
 fn result(child: &Run) -> Value {
-    let description = described(child);
+    let description = described(child, child.started);
     let date = |member: &str| {
         let seconds = description[member].as_f64()?;
         let time = jiff::Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()?;
