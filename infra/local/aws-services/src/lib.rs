@@ -3,7 +3,7 @@
 //!
 //! * [`services`]: what a runtime gives ([`ServicesConfig`]) and gets ([`Services`]).
 //! * [`gateway`]: the port: which service a request is for, its protocol, and what an [`Interceptor`] does to it.
-//! * [`s3`], [`emr`], [`states`], [`sns`], [`events`], [`scheduler`], [`lambda`], [`sts`]: the services.
+//! * [`s3`], [`emr`], [`states`], [`sns`], [`sqs`], [`events`], [`scheduler`], [`lambda`], [`sts`]: the services.
 //! * [`function_invoker`], [`step_runner`]: what the runtime does for the services: run a function, run a cluster's step.
 //! * [`observer`]: what the services tell while they work. [`interceptor`]: how faults get in.
 //! * [`failure`]: errors as AWS names them. [`documents`]: how state outlives the process. [`context`]: what all services share.
@@ -25,6 +25,7 @@ pub mod s3;
 pub mod scheduler;
 pub mod services;
 pub mod sns;
+pub mod sqs;
 pub mod states;
 pub mod step_runner;
 pub mod sts;

@@ -17,6 +17,7 @@ use crate::observer::{IgnoreEverything, Observer};
 use crate::s3::S3;
 use crate::scheduler::Scheduler;
 use crate::sns::Sns;
+use crate::sqs::Sqs;
 use crate::states::{Neighbours, StepFunctions};
 use crate::step_runner::StepRunner;
 
@@ -77,6 +78,8 @@ pub struct Services {
     pub states: Arc<StepFunctions>,
     /// Topics and messages.
     pub sns: Arc<Sns>,
+    /// Queues.
+    pub sqs: Arc<Sqs>,
     /// Rules.
     pub events: Arc<Events>,
     /// Schedules.
@@ -102,8 +105,9 @@ impl Services {
         let s3 = S3::open(&context)?;
         let emr = Emr::open(&context, Arc::clone(&s3), config.step_runner)?;
         let sns = Sns::open(&context)?;
+        let sqs = Sqs::open(&context)?;
         let lambda = Lambda::open(&context, config.invoker)?;
-        let events = Events::open(&context, Arc::clone(&sns))?;
+        let events = Events::open(&context, Arc::clone(&sns), Arc::clone(&sqs))?;
         let states = StepFunctions::open(&context)?;
         let scheduler = Scheduler::open(&context, Arc::clone(events.delivery()))?;
         events.connect(&states);
@@ -111,6 +115,8 @@ impl Services {
             lambda: Arc::clone(&lambda),
             s3: Arc::clone(&s3),
             sns: Arc::clone(&sns),
+            sqs: Arc::clone(&sqs),
+            scheduler: Arc::clone(&scheduler),
             emr: Arc::clone(&emr),
             events: Arc::clone(&events),
         });
@@ -120,6 +126,7 @@ impl Services {
             emr,
             states,
             sns,
+            sqs,
             events,
             scheduler,
             lambda,

@@ -1,4 +1,5 @@
-//! Bringing an event or a scheduled call to its target: a state machine or a topic. Rules and schedules use it; it retries
+//! Bringing an event or a scheduled call to its target: a state machine, a topic or a queue; what cannot be delivered goes
+//! to a queue for dead letters. Rules and schedules use it; it retries
 //! what may be retried, in pipeline time.
 
 use std::sync::{Arc, OnceLock, Weak};
@@ -14,12 +15,14 @@ use crate::failure::ServiceError;
 use crate::interceptor::Call;
 use crate::observer::Occurrence;
 use crate::sns::Sns;
+use crate::sqs::Sqs;
 use crate::states::StepFunctions;
 
 /// Knows the services that targets are in.
 pub(crate) struct Delivery {
     context: Context,
     sns: Arc<Sns>,
+    sqs: Arc<Sqs>,
     states: OnceLock<Weak<StepFunctions>>,
 }
 
@@ -66,16 +69,19 @@ pub(crate) struct Shipment {
     /// cost a second execution.
     pub(crate) name: String,
     pub(crate) patience: Patience,
+    /// The ARN of the queue for what cannot be delivered.
+    pub(crate) dead_letters: Option<String>,
 }
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 impl Delivery {
-    pub(super) fn new(context: &Context, sns: Arc<Sns>) -> Self {
+    pub(super) fn new(context: &Context, sns: Arc<Sns>, sqs: Arc<Sqs>) -> Self {
         Self {
             context: context.clone(),
             sns,
+            sqs,
             states: OnceLock::new(),
         }
     }
@@ -115,6 +121,11 @@ impl Delivery {
                 || attempt >= shipment.patience.attempts
                 || next.duration_since(began) > age
             {
+                let code = match &failure {
+                    CallFailure::Answered(error) => error.code.clone(),
+                    _ => "SDK_CLIENT_ERROR".to_owned(),
+                };
+                self.bury(&shipment, &code, &message).await;
                 break Some(message);
             }
             attempt += 1;
@@ -132,12 +143,46 @@ impl Delivery {
         drop(work);
     }
 
+    /// Sends what could not be delivered to the queue for dead letters, if there is one.
+    async fn bury(&self, shipment: &Shipment, code: &str, message: &str) {
+        let Some(queue) = &shipment.dead_letters else {
+            return;
+        };
+        let source = match shipment.sender {
+            "scheduler" => "SCHEDULE_ARN",
+            _ => "RULE_ARN",
+        };
+        let mut attributes = serde_json::Map::new();
+        for (name, value) in [
+            (source, shipment.source.as_str()),
+            ("TARGET_ARN", shipment.target.as_str()),
+            ("ERROR_CODE", code),
+            ("ERROR_MESSAGE", message),
+        ] {
+            attributes.insert(
+                name.to_owned(),
+                json!({"DataType": "String", "StringValue": value}),
+            );
+        }
+        let request = json!({"QueueUrl": queue_url(queue), "MessageBody": shipment.input, "MessageAttributes": attributes});
+        let call = Call {
+            service: "sqs".to_owned(),
+            action: "SendMessage".to_owned(),
+            caller: shipment.sender.to_owned(),
+            request: request.clone(),
+        };
+        let effect = async { self.sqs.call("SendMessage", request, &mut None).await };
+        if let Err(failure) = self.context.intercepted(&call, effect).await {
+            tracing::warn!(source = %shipment.source, %queue, ?failure, "not even a dead letter");
+        }
+    }
+
     async fn attempt(&self, shipment: &Shipment) -> Result<(), CallFailure> {
         let Some((service, action, request)) =
             request(&shipment.target, &shipment.input, &shipment.name)
         else {
             return Err(CallFailure::Answered(ServiceError::validation(format!(
-                "the local runtime delivers to state machines and SNS topics, not to {}",
+                "the local runtime delivers to state machines, SNS topics and SQS queues, not to {}",
                 shipment.target
             ))));
         };
@@ -150,6 +195,7 @@ impl Delivery {
         let effect = async {
             match (service, self.states.get().and_then(Weak::upgrade)) {
                 ("sns", _) => self.sns.call(action, request).await,
+                ("sqs", _) => self.sqs.call(action, request, &mut None).await,
                 (_, Some(states)) => states.call(action, request).await,
                 (_, None) => Err(ServiceError::internal("state machines are not there yet")),
             }
@@ -171,6 +217,11 @@ fn request(target: &str, input: &str, name: &str) -> Option<(&'static str, &'sta
             "Publish",
             json!({"TopicArn": topic, "Message": input}),
         )),
+        queue if queue.starts_with("arn:aws:sqs:") => Some((
+            "sqs",
+            "SendMessage",
+            json!({"QueueUrl": queue_url(queue), "MessageBody": input}),
+        )),
         machine if machine.starts_with("arn:aws:states:") && machine.contains(":stateMachine:") => {
             Some((
                 "states",
@@ -180,6 +231,16 @@ fn request(target: &str, input: &str, name: &str) -> Option<(&'static str, &'sta
         }
         _ => None,
     }
+}
+
+/// The address of the queue of an ARN, for callers in this process.
+fn queue_url(arn: &str) -> String {
+    let mut parts = arn.rsplit(':');
+    let (name, account) = (
+        parts.next().unwrap_or(arn),
+        parts.next().unwrap_or_default(),
+    );
+    format!("https://sqs/{account}/{name}")
 }
 
 fn may_retry(failure: &CallFailure) -> bool {

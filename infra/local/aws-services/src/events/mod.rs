@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::documents::Documents;
 use crate::failure::{ServiceError, StartError};
 use crate::sns::Sns;
+use crate::sqs::Sqs;
 use crate::states::StepFunctions;
 use delivery::{Delivery, Patience, Shipment};
 
@@ -44,12 +45,16 @@ pub struct Events {
 }
 
 impl Events {
-    pub(crate) fn open(context: &Context, sns: Arc<Sns>) -> Result<Arc<Self>, StartError> {
+    pub(crate) fn open(
+        context: &Context,
+        sns: Arc<Sns>,
+        sqs: Arc<Sqs>,
+    ) -> Result<Arc<Self>, StartError> {
         let documents = context.documents("events")?;
         let rules: Vec<Rule> = documents.read_all()?;
         Ok(Arc::new(Self {
             context: context.clone(),
-            delivery: Arc::new(Delivery::new(context, sns)),
+            delivery: Arc::new(Delivery::new(context, sns, sqs)),
             documents,
             rules: Mutex::new(
                 rules
@@ -280,6 +285,9 @@ impl Events {
                     input: target::input(target, event, &rule.name, &rule.arn),
                     name: format!("{id}_{}", self.context.entropy.uuid()),
                     patience: Patience::of_policy(&target["RetryPolicy"]),
+                    dead_letters: target["DeadLetterConfig"]["Arn"]
+                        .as_str()
+                        .map(str::to_owned),
                 });
             }
         }

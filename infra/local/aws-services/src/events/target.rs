@@ -10,7 +10,7 @@ pub(super) fn check(target: &Value) -> Result<(), ServiceError> {
     let arn = target["Arn"].as_str().unwrap_or_default();
     if !super::delivery::serves(arn) {
         return Err(ServiceError::validation(format!(
-            "the local runtime supports state machines and topics as targets, not {arn}"
+            "the local runtime supports state machines, topics and queues as targets, not {arn}"
         )));
     }
     const KNOWN: [&str; 8] = [
@@ -21,7 +21,6 @@ pub(super) fn check(target: &Value) -> Result<(), ServiceError> {
         "InputPath",
         "InputTransformer",
         "RetryPolicy",
-        // Kept and shown; what cannot be delivered is reported to the observer instead of to a queue.
         "DeadLetterConfig",
     ];
     let members = target.as_object().into_iter().flat_map(Map::keys);

@@ -91,7 +91,13 @@ pub(crate) async fn answer(
     match outcome {
         Ok(response) => Ok(dated(services, response)),
         Err(CallFailure::Answered(error)) => {
-            let mut response = respond(protocol.failure(&error, &request_id), &request_id);
+            let mut reply = protocol.failure(&error, &request_id);
+            if scope.service == Service::Sqs {
+                // SDKs know these errors by the names that they had in an older protocol.
+                let name = format!("{};Sender", crate::sqs::older_name(&error.code));
+                reply = reply.with_header("x-amzn-query-error", &name);
+            }
+            let mut response = respond(reply, &request_id);
             if scope.service == Service::S3 {
                 // The object's bytes may not have been read, and would be taken for the connection's next request.
                 let close = HeaderValue::from_static("close");
@@ -159,7 +165,11 @@ async fn answer_call(
         caller: scope.access_key.clone(),
         request,
     };
-    let effect = carry_out(services, scope, &call, body, request_id, custody);
+    let host = parts
+        .headers
+        .get(http::header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let effect = carry_out(services, scope, &call, body, request_id, host, custody);
     let reply = services.context.intercepted(&call, effect).await?;
     Ok(respond(reply, request_id))
 }
@@ -194,6 +204,7 @@ async fn carry_out(
     call: &Call,
     body: Bytes,
     request_id: &str,
+    host: Option<&str>,
     custody: &mut Custody,
 ) -> Result<Reply, ServiceError> {
     let (action, input) = (call.action.as_str(), call.request.clone());
@@ -206,6 +217,13 @@ async fn carry_out(
         Service::Events => services.events.call(action, input).await?,
         Service::Scheduler => services.scheduler.call(action, input).await?,
         Service::Sns => services.sns.call(action, input).await?,
+        Service::Sqs => {
+            let mut input = input;
+            if let Some(host) = host {
+                input[crate::sqs::HOST] = host.into();
+            }
+            services.sqs.call(action, input, custody).await?
+        }
         Service::Sts => crate::sts::call(&services.context, action, &scope.access_key)?,
         Service::Lambda => {
             return crate::lambda::answer(&services.lambda, call, body, custody).await;

@@ -232,6 +232,9 @@ impl Scheduler {
             input,
             name: execution_id,
             patience: Patience::of_policy(&target["RetryPolicy"]),
+            dead_letters: target["DeadLetterConfig"]["Arn"]
+                .as_str()
+                .map(str::to_owned),
         };
         let (delivery, work) = (Arc::clone(&self.delivery), work.clone());
         tokio::spawn(async move { delivery.deliver(shipment, work).await });

@@ -56,7 +56,9 @@ use crate::failure::{ServiceError, StartError};
 use crate::function_invoker::Custody;
 use crate::lambda::Lambda;
 use crate::s3::S3;
+use crate::scheduler::Scheduler;
 use crate::sns::Sns;
+use crate::sqs::Sqs;
 use activities::Activity;
 use machines::Machine;
 use run::Run;
@@ -66,6 +68,8 @@ pub(crate) struct Neighbours {
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) s3: Arc<S3>,
     pub(crate) sns: Arc<Sns>,
+    pub(crate) sqs: Arc<Sqs>,
+    pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) emr: Arc<Emr>,
     pub(crate) events: Arc<Events>,
 }
