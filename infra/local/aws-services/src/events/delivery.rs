@@ -15,7 +15,7 @@ use crate::failure::ServiceError;
 use crate::interceptor::Call;
 use crate::observer::Occurrence;
 use crate::sns::Sns;
-use crate::sqs::Sqs;
+use crate::sqs::{Sqs, Waiting};
 use crate::states::StepFunctions;
 
 /// Knows the services that targets are in.
@@ -171,10 +171,16 @@ impl Delivery {
             caller: shipment.sender.to_owned(),
             request: request.clone(),
         };
-        let effect = async { self.sqs.call("SendMessage", request, &mut None).await };
+        let effect = async { self.send(request).await };
         if let Err(failure) = self.context.intercepted(&call, effect).await {
             tracing::warn!(source = %shipment.source, %queue, ?failure, "not even a dead letter");
         }
+    }
+
+    async fn send(&self, request: Value) -> Result<Value, ServiceError> {
+        self.sqs
+            .call("SendMessage", request, Waiting::Inside, &mut None)
+            .await
     }
 
     async fn attempt(&self, shipment: &Shipment) -> Result<(), CallFailure> {
@@ -195,7 +201,7 @@ impl Delivery {
         let effect = async {
             match (service, self.states.get().and_then(Weak::upgrade)) {
                 ("sns", _) => self.sns.call(action, request).await,
-                ("sqs", _) => self.sqs.call(action, request, &mut None).await,
+                ("sqs", _) => self.send(request).await,
                 (_, Some(states)) => states.call(action, request).await,
                 (_, None) => Err(ServiceError::internal("state machines are not there yet")),
             }

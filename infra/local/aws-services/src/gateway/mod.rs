@@ -222,7 +222,8 @@ async fn carry_out(
             if let Some(host) = host {
                 input[crate::sqs::HOST] = host.into();
             }
-            services.sqs.call(action, input, custody).await?
+            let waiting = crate::sqs::Waiting::Outside;
+            services.sqs.call(action, input, waiting, custody).await?
         }
         Service::Sts => crate::sts::call(&services.context, action, &scope.access_key)?,
         Service::Lambda => {

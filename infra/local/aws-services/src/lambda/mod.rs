@@ -130,6 +130,26 @@ impl Lambda {
         }
     }
 
+    /// Answers the actions that only look.
+    pub(crate) fn describe(&self, action: &str, request: &Value) -> Result<Value, ServiceError> {
+        match action {
+            "ListFunctions" => self.list(request),
+            "GetFunction" => {
+                let (function, qualifier) = self.find(request)?;
+                Ok(json!({
+                    "Configuration": function.configuration(&self.arn(&function.name), qualifier.as_deref()),
+                    "Code": {"RepositoryType": "S3", "Location": ""},
+                    "Tags": {},
+                }))
+            }
+            "GetFunctionConfiguration" => {
+                let (function, qualifier) = self.find(request)?;
+                Ok(function.configuration(&self.arn(&function.name), qualifier.as_deref()))
+            }
+            other => Err(ServiceError::unsupported_action("lambda", other)),
+        }
+    }
+
     fn list(&self, request: &Value) -> Result<Value, ServiceError> {
         let after = request
             .get("Marker")
@@ -225,20 +245,7 @@ pub(crate) async fn answer(
 ) -> Result<Reply, ServiceError> {
     let document = match call.action.as_str() {
         "Invoke" => return invoke::answer(lambda, &call.request, body, custody).await,
-        "ListFunctions" => lambda.list(&call.request)?,
-        "GetFunction" => {
-            let (function, qualifier) = lambda.find(&call.request)?;
-            json!({
-                "Configuration": function.configuration(&lambda.arn(&function.name), qualifier.as_deref()),
-                "Code": {"RepositoryType": "S3", "Location": ""},
-                "Tags": {},
-            })
-        }
-        "GetFunctionConfiguration" => {
-            let (function, qualifier) = lambda.find(&call.request)?;
-            function.configuration(&lambda.arn(&function.name), qualifier.as_deref())
-        }
-        other => return Err(ServiceError::unsupported_action("lambda", other)),
+        action => lambda.describe(action, &call.request)?,
     };
     Ok(Reply::new(
         StatusCode::OK,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use virtual_time::Work;
 
 use super::queues::no_such_queue;
-use super::{Sqs, digest, invalid, required};
+use super::{Sqs, Waiting, digest, invalid, required};
 use crate::failure::ServiceError;
 use crate::function_invoker::Custody;
 
@@ -110,10 +110,11 @@ impl Sqs {
         Ok(answer)
     }
 
-    /// A client waits by its own clock: the clock of the runtime does not jump for a poll that finds nothing.
+    /// Receives messages, and waits for some if there are none and the request says so.
     pub(super) async fn receive_message(
         &self,
         input: &Value,
+        waiting: Waiting,
         custody: &mut Custody,
     ) -> Result<Value, ServiceError> {
         let name = self.queue_name(input)?;
@@ -140,10 +141,16 @@ impl Sqs {
                 .map_or(deadline, |at| at.min(deadline));
             let work = custody.take().unwrap_or_else(|| self.context.clock.work());
             let clock = &self.context.clock;
+            let next_look = async {
+                match waiting {
+                    Waiting::Outside => crate::deadline::passed(clock, next, work).await,
+                    Waiting::Inside => crate::deadline::reached(clock, next, work).await,
+                }
+            };
             let (work, over): (Work, bool) = tokio::select! {
                 () = arrived => (clock.work(), false),
-                work = crate::deadline::passed(clock, next, work) => (work, false),
-                () = &mut patience => (clock.work(), true),
+                work = next_look => (work, false),
+                () = &mut patience, if waiting == Waiting::Outside => (clock.work(), true),
             };
             *custody = Some(work);
             if over {

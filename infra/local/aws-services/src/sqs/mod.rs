@@ -72,12 +72,13 @@ impl Sqs {
         }))
     }
 
-    /// Answers one action with members as AWS names them. `custody` is the caller's guard, which is let go while a client
+    /// Answers one action with members as AWS names them. `custody` is the caller's guard, which is let go while the caller
     /// waits for messages.
     pub async fn call(
         &self,
         action: &str,
         input: Value,
+        waiting: Waiting,
         custody: &mut Custody,
     ) -> Result<Value, ServiceError> {
         match action {
@@ -93,7 +94,7 @@ impl Sqs {
             "PurgeQueue" => self.purge_queue(&input),
             "SendMessage" => self.send_message(&input),
             "SendMessageBatch" => self.batch(&input, |entry| self.send_message(entry)),
-            "ReceiveMessage" => self.receive_message(&input, custody).await,
+            "ReceiveMessage" => self.receive_message(&input, waiting, custody).await,
             "DeleteMessage" => self.delete_message(&input),
             "DeleteMessageBatch" => self.batch(&input, |entry| self.delete_message(entry)),
             "ChangeMessageVisibility" => self.change_visibility(&input),
@@ -103,6 +104,15 @@ impl Sqs {
             other => Err(ServiceError::unsupported_action("sqs", other)),
         }
     }
+}
+
+/// How a caller waits for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// A client, by a clock of its own: the runtime's clock does not jump for a poll that finds nothing.
+    Outside,
+    /// A state machine, whose waits the runtime's clock may jump over.
+    Inside,
 }
 
 /// A text member that must be there.

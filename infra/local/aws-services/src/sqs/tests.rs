@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::Waiting;
 use crate::bench::Bench;
 
 async fn sqs(bench: &Bench, action: &str, input: Value) -> Result<Value, crate::ServiceError> {
     let mut custody = Some(bench.services.context.clock.work());
-    bench.services.sqs.call(action, input, &mut custody).await
+    bench
+        .services
+        .sqs
+        .call(action, input, Waiting::Outside, &mut custody)
+        .await
 }
 
 async fn queue(bench: &Bench, name: &str, attributes: Value) -> String {

@@ -8,6 +8,7 @@
 //! * `run`: one execution: effects are carried out, arrivals delivered. `journal`: its history on disk while it runs.
 //!   `archive`: those that have ended.
 //! * `tasks`: what a task's resource does. `outcome`, `members`: its errors and names. `objects`: the S3 integration.
+//! * `emr_jobs`, `queue_and_bus`: the integrations of EMR, SQS, EventBridge, the scheduler and Lambda.
 //! * `map_runs`: distributed Maps. `item_reader`, `result_writer`: their items and results.
 //! * `tokens`: `.waitForTaskToken`. `activities`: activities and their workers.
 
@@ -16,6 +17,7 @@ mod activities;
 mod aliases;
 mod archive;
 mod configuration;
+mod emr_jobs;
 mod executions;
 mod express;
 mod history;
@@ -31,6 +33,7 @@ mod outcome;
 mod pages;
 mod redrive;
 mod request;
+mod queue_and_bus;
 mod result_writer;
 mod run;
 mod tags;

@@ -45,6 +45,8 @@ pub(super) fn failure_of(prefix: &str, error: ServiceError, request_id: &str) ->
         | "BucketAlreadyOwnedByYou"
         | "InvalidObjectState") => code,
         _ if prefix == "S3" => "S3",
+        code @ ("InvalidRequestException" | "InternalServerException") => code,
+        _ if prefix == "ElasticMapReduce" => "AmazonElasticMapReduce",
         other => other,
     };
     let suffix = if code.ends_with("Exception") {
@@ -53,10 +55,12 @@ pub(super) fn failure_of(prefix: &str, error: ServiceError, request_id: &str) ->
         "Exception"
     };
     let from = match prefix {
-        "Lambda" | "SNS" | "StepFunctions" => {
+        "ElasticMapReduce" | "Lambda" | "SNS" | "SQS" | "StepFunctions" => {
             let service = match prefix {
                 "Lambda" => "AWSLambda",
+                "ElasticMapReduce" => "AmazonElasticMapReduce",
                 "SNS" => "AmazonSNS",
+                "SQS" => "AmazonSQS",
                 _ => "AWSStepFunctions",
             };
             format!(

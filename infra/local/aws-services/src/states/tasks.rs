@@ -77,6 +77,38 @@ impl StepFunctions {
                     .await?;
                 answer.map(|answer| self.with_metadata(answer))
             }
+            ("sqs", "sendMessage") => {
+                let called = self.send_message(&start.arguments, work).await?;
+                let outcome;
+                (outcome, work) = called;
+                outcome
+            }
+            ("events", "putEvents") => self.put_events(run, &start.arguments).await?,
+            ("elasticmapreduce", _) => {
+                return self.elasticmapreduce(run, start, integration, work).await;
+            }
+            ("aws-sdk:sqs", action) => {
+                let called = self.sqs_through_sdk(action, &start.arguments, work).await?;
+                let outcome;
+                (outcome, work) = called;
+                outcome
+            }
+            ("aws-sdk:lambda", action) => {
+                let called = self
+                    .lambda_through_sdk(action, &start.arguments, work)
+                    .await?;
+                let outcome;
+                (outcome, work) = called;
+                outcome
+            }
+            ("aws-sdk:eventbridge", action) => {
+                self.through_sdk("events", "EventBridge", action, &start.arguments)
+                    .await?
+            }
+            ("aws-sdk:scheduler", action) => {
+                self.through_sdk("scheduler", "Scheduler", action, &start.arguments)
+                    .await?
+            }
             ("aws-sdk:s3", action) => {
                 self.sdk_call("s3", "S3", &pascal(action), start.arguments.clone())
                     .await?
@@ -199,7 +231,7 @@ impl StepFunctions {
     }
 
     /// `None` when the call hangs. While the function waits for something that hangs, nobody holds the guard.
-    async fn invoke(
+    pub(super) async fn invoke(
         &self,
         function_arn: &str,
         event: &Value,
@@ -238,20 +270,25 @@ impl StepFunctions {
         Some((outcome, work))
     }
 
-    async fn invoke_by_parameters(
-        &self,
-        parameters: &Value,
-        work: Work,
-    ) -> Option<(Outcome, Work)> {
+    /// The function that `FunctionName` and `Qualifier` name.
+    pub(super) fn function_arn(&self, parameters: &Value) -> String {
         let name = parameters["FunctionName"].as_str().unwrap_or_default();
-        let arn = match (name.starts_with("arn:"), parameters["Qualifier"].as_str()) {
+        match (name.starts_with("arn:"), parameters["Qualifier"].as_str()) {
             (true, None) => name.to_owned(),
             (true, Some(qualifier)) => format!("{name}:{qualifier}"),
             (false, None) => self.context.arn("lambda", &format!("function:{name}")),
             (false, Some(qualifier)) => self
                 .context
                 .arn("lambda", &format!("function:{name}:{qualifier}")),
-        };
+        }
+    }
+
+    async fn invoke_by_parameters(
+        &self,
+        parameters: &Value,
+        work: Work,
+    ) -> Option<(Outcome, Work)> {
+        let arn = self.function_arn(parameters);
         let event = parameters
             .get("Payload")
             .cloned()
@@ -269,7 +306,7 @@ impl StepFunctions {
     }
 
     /// Adds what optimized integrations tell about the HTTP response.
-    fn with_metadata(&self, mut answer: Value) -> Value {
+    pub(super) fn with_metadata(&self, mut answer: Value) -> Value {
         let request_id = self.context.entropy.uuid();
         let length = answer.to_string().len().to_string();
         let date = self
@@ -300,7 +337,7 @@ impl StepFunctions {
     }
 
     /// Calls a service as the SDK would. `None` when the call hangs.
-    async fn sdk_call(
+    pub(super) async fn sdk_call(
         self: &Arc<Self>,
         service: &str,
         prefix: &str,
@@ -319,6 +356,9 @@ impl StepFunctions {
                 "s3" => objects::call(&neighbours.s3, action, &input).await,
                 "sns" => neighbours.sns.call(action, input).await,
                 "elasticmapreduce" => neighbours.emr.call(action, input).await,
+                "events" => neighbours.events.call(action, input).await,
+                "scheduler" => neighbours.scheduler.call(action, input).await,
+                "lambda" => neighbours.lambda.describe(action, &input),
                 // Boxed, because StartExecution may come round to here again.
                 _ => Box::pin(self.call(action, input)).await,
             }

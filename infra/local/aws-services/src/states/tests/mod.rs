@@ -3,6 +3,7 @@
 mod activities;
 mod executions;
 mod express;
+mod integrations;
 mod machines;
 mod map_runs;
 mod recovery;
