@@ -73,8 +73,8 @@ async fn rules_and_targets_that_cannot_be_kept_are_refused_by_name() {
     rule(&bench, json!({"Id": "1", "Arn": machine})).await;
     for (target, named) in [
         (
-            json!({"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:queue"}),
-            "queue",
+            json!({"Id": "1", "Arn": "arn:aws:kinesis:us-east-1:000000000000:stream"}),
+            "stream",
         ),
         (
             json!({"Id": "1", "Arn": machine, "EcsParameters": {}}),
