@@ -109,10 +109,10 @@ async fn what_is_not_served_or_not_readable_is_refused_by_name() {
         ),
         (
             "states",
-            "AWSStepFunctions.CreateActivity",
+            "AWSStepFunctions.StartSomething",
             "{}",
             "UnsupportedOperation",
-            "states:CreateActivity",
+            "states:StartSomething",
         ),
     ] {
         let response = bench
