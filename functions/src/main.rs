@@ -3,7 +3,8 @@
 
 use std::process::ExitCode;
 
-use functions::{Clients, HANDLERS, invoke};
+use functions::shared::metrics;
+use functions::{Clients, FunctionFailure, HANDLERS, invoke};
 use lambda_runtime::{LambdaEvent, service_fn, tracing};
 use serde_json::Value;
 
@@ -18,7 +19,14 @@ async fn main() -> ExitCode {
     }
     let clients = Clients::from_environment().await;
     // The runtime logs a failure itself, with its type and message.
-    let serve = |event: LambdaEvent<Value>| invoke(&handler, &clients, event.payload);
+    let serve = async |event: LambdaEvent<Value>| {
+        let began = metrics::run_began(&event.payload);
+        let response = invoke(&handler, &clients, event.payload).await?;
+        if let Some(line) = metrics::line(&handler, &clients, began, &response) {
+            println!("{line}");
+        }
+        Ok::<Value, FunctionFailure>(response)
+    };
     match lambda_runtime::run(service_fn(serve)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

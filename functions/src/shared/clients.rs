@@ -57,6 +57,11 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// The value even if it is blank, unless absent: a configuration may refer to what a stack does not have.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim())
+    }
+
     pub(crate) fn require(&self, name: &str) -> Result<&str, EnvironmentMissing> {
         self.get(name)
             .ok_or_else(|| EnvironmentMissing(name.to_owned()))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::shared::config_text::{self, Entries, Entry};
 use crate::shared::config_values::{
     Checked, choice, class_name, instance_types, list, log_uri, number, plain, region, release,
-    subnet, tag,
+    security_group, subnet, tag,
 };
 use crate::shared::polling::Polling;
 
@@ -42,6 +42,9 @@ const KNOWN: [(&str, &[&str]); 6] = [
             "instance_profile",
             "job_flow_role",
             "security_configuration",
+            "primary_security_group",
+            "worker_security_group",
+            "service_access_security_group",
         ],
     ),
     ("metastore", &["metastore_factory_class"]),
@@ -104,6 +107,8 @@ pub struct Config {
     pub instance_profile: String,
     /// Encryption settings by name.
     pub security_configuration: Option<String>,
+    /// The groups whose rules EMR manages; without them it makes its own.
+    pub security_groups: Option<SecurityGroups>,
     /// The class that makes Hive and Spark use Glue's catalogue.
     pub metastore_factory_class: String,
     /// Spot workers.
@@ -119,6 +124,17 @@ pub struct Config {
     /// What is accepted and has no effect.
     #[serde(skip)]
     pub warnings: Vec<Problem>,
+}
+
+/// The security groups of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroups {
+    /// Of the primary node.
+    pub primary: String,
+    /// Of the workers.
+    pub worker: String,
+    /// Of EMR itself, for a private subnet.
+    pub service_access: Option<String>,
 }
 
 /// The workers that are bought on the spot market.
@@ -214,6 +230,7 @@ impl Reader {
             instance_profile: self.instance_profile(),
             security_configuration: self
                 .optional("access", "security_configuration", |text| plain(text, 256)),
+            security_groups: self.security_groups(),
             metastore_factory_class: self.required(
                 "metastore",
                 "metastore_factory_class",
@@ -313,6 +330,34 @@ impl Reader {
             );
         }
         polling
+    }
+
+    /// EMR takes both of the groups that it manages or neither, and the third only with them.
+    fn security_groups(&mut self) -> Option<SecurityGroups> {
+        let mut group = |key| self.optional("access", key, security_group);
+        let primary = group("primary_security_group");
+        let worker = group("worker_security_group");
+        let service_access = group("service_access_security_group");
+        match (primary, worker, service_access) {
+            (Some(primary), Some(worker), service_access) => Some(SecurityGroups {
+                primary,
+                worker,
+                service_access,
+            }),
+            (None, None, None) => None,
+            (primary, ..) => {
+                let missing = match primary {
+                    Some(_) => "worker_security_group",
+                    None => "primary_security_group",
+                };
+                self.problem(
+                    "access",
+                    missing,
+                    "is missing: EMR wants primary_security_group and worker_security_group, or neither and no service_access_security_group",
+                );
+                None
+            }
+        }
     }
 
     fn instance_profile(&mut self) -> String {

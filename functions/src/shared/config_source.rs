@@ -123,8 +123,8 @@ pub(crate) async fn load(clients: &Clients) -> Result<Arc<Config>, ConfigError> 
     let bytes = bytes.into_bytes();
     let text = std::str::from_utf8(&bytes)
         .map_err(|error| invalid(vec![whole(format!("the file is no UTF-8: {error}"))]))?;
-    let config =
-        parse_config_in(text, &|name| environment.get(name).map(str::to_owned)).map_err(invalid)?;
+    let config = parse_config_in(text, &|name| environment.given(name).map(str::to_owned))
+        .map_err(invalid)?;
     if let Some(region) = environment
         .get("AWS_REGION")
         .filter(|region| *region != config.region)

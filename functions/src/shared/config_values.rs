@@ -124,6 +124,15 @@ pub(crate) fn subnet(text: &str) -> Checked<String> {
     }
 }
 
+pub(crate) fn security_group(text: &str) -> Checked<String> {
+    match text.strip_prefix("sg-") {
+        Some(rest) if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("the id of a security group, such as sg-0a1b2c3d".to_owned()),
+    }
+}
+
 pub(crate) fn class_name(text: &str) -> Checked<String> {
     match text.split('.').all(|part| {
         !part.is_empty()

@@ -20,10 +20,14 @@ pub(crate) fn request(
     pipeline: &str,
     run: &Run,
 ) -> RunJobFlowFluentBuilder {
+    let groups = config.security_groups.as_ref();
     let instances = JobFlowInstancesConfig::builder()
         .set_instance_fleets(Some(fleets(config)))
         .set_ec2_subnet_ids(Some(config.subnets.clone()))
         .set_ec2_key_name(config.key_pair.clone())
+        .set_emr_managed_master_security_group(groups.map(|groups| groups.primary.clone()))
+        .set_emr_managed_slave_security_group(groups.map(|groups| groups.worker.clone()))
+        .set_service_access_security_group(groups.and_then(|groups| groups.service_access.clone()))
         .keep_job_flow_alive_when_no_steps(true)
         .termination_protected(false)
         .build();

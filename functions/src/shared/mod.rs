@@ -10,6 +10,7 @@ pub mod errors;
 pub mod identifiers;
 pub(crate) mod input;
 pub(crate) mod job_flow;
+pub mod metrics;
 pub(crate) mod moment;
 pub(crate) mod names;
 pub(crate) mod own_cluster;

@@ -147,3 +147,30 @@ fn the_optional_keys_are_read() {
     assert_eq!(config.workers_after_adding(), 5);
     assert_eq!(config.polling.longest_seconds, 30);
 }
+
+#[test]
+fn one_security_group_without_the_other_is_refused() {
+    let text = ORIGINAL.replace("operations", "\nworker_security_group = sg-0a1b");
+    let problems = problems(&text);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert!(
+        problems[0].starts_with("[access] primary_security_group is missing"),
+        "{problems:#?}"
+    );
+}
+
+#[test]
+fn security_groups_that_the_stack_does_not_have_are_left_to_emr() {
+    let keys = "\nprimary_security_group = ${env:P}\nworker_security_group = ${env:W}\nservice_access_security_group = ${env:S}";
+    let text = ORIGINAL.replace("operations", keys);
+    let blank = parse_config_in(&text, &|_| Some(String::new())).unwrap();
+    assert_eq!(blank.security_groups, None);
+    let given =
+        parse_config_in(&text, &|name| Some(format!("sg-{}", name.to_lowercase()))).unwrap();
+    let expected = SecurityGroups {
+        primary: "sg-p".to_owned(),
+        worker: "sg-w".to_owned(),
+        service_access: Some("sg-s".to_owned()),
+    };
+    assert_eq!(given.security_groups, Some(expected));
+}

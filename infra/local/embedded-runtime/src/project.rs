@@ -343,7 +343,7 @@ mod tests {
             .template
             .resolve(&crate::runtime::surroundings(), &BTreeMap::new());
         let stack = stack.unwrap_or_else(|problems| panic!("{}", listed(&problems)));
-        assert_eq!((stack.functions.len(), stack.state_machines.len()), (15, 6));
+        assert_eq!((stack.functions.len(), stack.state_machines.len()), (15, 7));
         for function in &stack.functions {
             assert!(
                 functions::HANDLERS.contains(&function.handler.as_str()),

@@ -285,7 +285,7 @@ async fn the_stack_is_provisioned_and_a_second_start_finds_it_unchanged() {
             .call("ListStateMachines", json!({}))
             .await
             .unwrap();
-        assert_eq!(machines["stateMachines"].as_array().unwrap().len(), 6);
+        assert_eq!(machines["stateMachines"].as_array().unwrap().len(), 7);
         let rules = runtime
             .services()
             .events
@@ -299,7 +299,7 @@ async fn the_stack_is_provisioned_and_a_second_start_finds_it_unchanged() {
             .call("ListSchedules", json!({}))
             .await
             .unwrap();
-        assert_eq!(schedules["Schedules"].as_array().unwrap().len(), 1);
+        assert_eq!(schedules["Schedules"].as_array().unwrap().len(), 2);
         runtime.shutdown().await;
         documents.push(std::fs::read_to_string(folder.path().join("stack.json")).unwrap());
     }

@@ -122,7 +122,8 @@ impl<'a> Evaluator<'a> {
         result
     }
 
-    fn truth(&self, node: &Node) -> Result<bool, Vec<Problem>> {
+    /// What a condition function gives.
+    pub(crate) fn truth(&self, node: &Node) -> Result<bool, Vec<Problem>> {
         let (intrinsic, argument) = match &node.kind {
             Kind::Call(intrinsic, argument) => (intrinsic.clone(), argument.as_ref()),
             Kind::Map(_) => match node.get("Condition") {

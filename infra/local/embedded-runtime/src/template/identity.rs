@@ -51,6 +51,7 @@ fn naming(type_name: &str) -> Option<Naming> {
         "AWS::Logs::LogGroup" => (Some("LogGroupName"), Mixed),
         "AWS::Logs::MetricFilter" => (Some("FilterName"), Mixed),
         "AWS::SQS::Queue" => (Some("QueueName"), Mixed),
+        "AWS::SSM::Parameter" => (Some("Name"), Mixed),
         "AWS::EMR::SecurityConfiguration"
         | "AWS::Glue::SecurityConfiguration"
         | "AWS::Athena::WorkGroup" => (Some("Name"), Mixed),
@@ -186,6 +187,12 @@ pub(crate) fn attribute(
         ("AWS::SQS::Queue", "Arn") => arn(evaluator, "sqs", &physical),
         ("AWS::SQS::Queue", "QueueName") => physical,
         ("AWS::SQS::Queue", "QueueUrl") => queue_url(evaluator, &physical),
+        ("AWS::SSM::Parameter", "Value") => {
+            property(evaluator, declaration, "Value")?.unwrap_or_default()
+        }
+        ("AWS::SSM::Parameter", "Type") => {
+            property(evaluator, declaration, "Type")?.unwrap_or_default()
+        }
         ("AWS::EC2::SecurityGroup", "GroupId") | ("AWS::EC2::VPCEndpoint", "Id") => physical,
         (type_name, _) => {
             let problem = format!(

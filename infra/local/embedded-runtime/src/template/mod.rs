@@ -41,6 +41,8 @@ pub struct Template {
     pub parameters: IndexMap<String, Parameter>,
     /// The section Mappings.
     pub mappings: Option<Node>,
+    /// The section Rules.
+    pub rules: IndexMap<String, Node>,
     /// The section Conditions.
     pub conditions: IndexMap<String, Node>,
     /// The section Resources, with Globals applied.
@@ -107,6 +109,7 @@ impl Template {
             file,
             parameters: IndexMap::new(),
             mappings: None,
+            rules: IndexMap::new(),
             conditions: IndexMap::new(),
             resources: IndexMap::new(),
             outputs: IndexMap::new(),
@@ -120,6 +123,7 @@ impl Template {
             let value = &section.value;
             match section.key.as_str() {
                 "AWSTemplateFormatVersion" | "Description" | "Metadata" => {}
+                "Rules" => template.rules = named(value, &mut problems),
                 "Transform" => {
                     if value.as_str() != Some("AWS::Serverless-2016-10-31") {
                         problems.push(

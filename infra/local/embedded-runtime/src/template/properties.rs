@@ -15,7 +15,23 @@ pub(crate) struct Properties<'a> {
     position: Position,
     node: Option<&'a Node>,
     read: BTreeSet<String>,
+    left_to_aws: Vec<String>,
     problems: Vec<Problem>,
+}
+
+/// What the reading of a resource has found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) problems: Vec<Problem>,
+    /// The properties that the template gives and that have no effect locally.
+    pub(crate) left_to_aws: Vec<String>,
+}
+
+impl Findings {
+    pub(crate) fn absorb(&mut self, other: Findings) {
+        self.problems.extend(other.problems);
+        self.left_to_aws.extend(other.left_to_aws);
+    }
 }
 
 impl<'a> Properties<'a> {
@@ -34,6 +50,7 @@ impl<'a> Properties<'a> {
             position: position.clone(),
             node,
             read: BTreeSet::new(),
+            left_to_aws: Vec::new(),
             problems,
         }
     }
@@ -48,8 +65,11 @@ impl<'a> Properties<'a> {
             .push(node.problem(format!("{}: {problem}", self.owner)));
     }
 
-    pub(crate) fn absorb(&mut self, problems: Vec<Problem>) {
-        self.problems.extend(problems);
+    /// What the reading of a mapping within this one has found.
+    pub(crate) fn absorb(&mut self, key: &str, inner: Findings) {
+        self.problems.extend(inner.problems);
+        let inner = inner.left_to_aws.iter().map(|name| format!("{key}.{name}"));
+        self.left_to_aws.extend(inner);
     }
 
     pub(crate) fn text(&mut self, key: &str) -> Option<String> {
@@ -123,17 +143,28 @@ impl<'a> Properties<'a> {
 
     /// Properties that mean something to AWS only.
     pub(crate) fn left_to_aws(&mut self, keys: &[&str]) {
+        self.known(keys);
+        let given = |key: &&&str| self.node.is_some_and(|node| node.get(key).is_some());
+        let given = keys.iter().filter(given).map(|key| (*key).to_owned());
+        self.left_to_aws.extend(given);
+    }
+
+    /// Properties that somebody else reads: a name, a role.
+    pub(crate) fn known(&mut self, keys: &[&str]) {
         self.read.extend(keys.iter().map(|key| (*key).to_owned()));
     }
 
-    /// The problems; every key that nobody has read is one.
-    pub(crate) fn finish(mut self) -> Vec<Problem> {
+    /// What was found; every key that nobody has read is a problem.
+    pub(crate) fn finish(mut self) -> Findings {
         for entry in self.node.and_then(Node::entries).unwrap_or_default() {
             if !self.read.contains(&entry.key) {
                 let problem = format!("{}: property {} is not supported", self.owner, entry.key);
                 self.problems.push(entry.position.problem(problem));
             }
         }
-        self.problems
+        Findings {
+            problems: self.problems,
+            left_to_aws: self.left_to_aws,
+        }
     }
 }

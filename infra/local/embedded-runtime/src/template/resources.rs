@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::problem::{Position, Problem};
+use crate::problem::Position;
 use crate::template::node::Node;
-use crate::template::properties::Properties;
+use crate::template::properties::{Findings, Properties};
 
 /// An S3 bucket.
 #[derive(Debug, Clone)]
@@ -157,10 +157,10 @@ impl<'a> Identified<'a> {
     }
 }
 
-pub(crate) fn bucket(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Bucket {
+pub(crate) fn bucket(resource: &Identified<'_>, findings: &mut Findings) -> Bucket {
     let mut properties = resource.properties();
+    properties.known(&["BucketName"]);
     properties.left_to_aws(&[
-        "BucketName",
         "BucketEncryption",
         "VersioningConfiguration",
         "PublicAccessBlockConfiguration",
@@ -171,22 +171,17 @@ pub(crate) fn bucket(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> 
         "MetricsConfigurations",
         "Tags",
     ]);
-    problems.extend(properties.finish());
+    findings.absorb(properties.finish());
     Bucket {
         logical_id: resource.logical_id.to_owned(),
         name: resource.name.clone(),
     }
 }
 
-pub(crate) fn topic(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Topic {
+pub(crate) fn topic(resource: &Identified<'_>, findings: &mut Findings) -> Topic {
     let mut properties = resource.properties();
-    properties.left_to_aws(&[
-        "TopicName",
-        "DisplayName",
-        "KmsMasterKeyId",
-        "Tags",
-        "TracingConfig",
-    ]);
+    properties.known(&["TopicName"]);
+    properties.left_to_aws(&["DisplayName", "KmsMasterKeyId", "Tags", "TracingConfig"]);
     let mut subscriptions = Vec::new();
     if let Some(list) = properties.get("Subscription") {
         for item in list.items().unwrap_or_default() {
@@ -197,10 +192,10 @@ pub(crate) fn topic(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> T
                 protocol: inner.required_text("Protocol"),
                 endpoint: inner.required_text("Endpoint"),
             });
-            properties.absorb(inner.finish());
+            properties.absorb("Subscription", inner.finish());
         }
     }
-    problems.extend(properties.finish());
+    findings.absorb(properties.finish());
     Topic {
         logical_id: resource.logical_id.to_owned(),
         name: resource.name.clone(),
@@ -209,26 +204,26 @@ pub(crate) fn topic(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> T
     }
 }
 
-pub(crate) fn subscription(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Subscription {
+pub(crate) fn subscription(resource: &Identified<'_>, findings: &mut Findings) -> Subscription {
     let mut properties = resource.properties();
     let subscription = Subscription {
         topic_arn: properties.required_text("TopicArn"),
         protocol: properties.required_text("Protocol"),
         endpoint: properties.required_text("Endpoint"),
     };
-    problems.extend(properties.finish());
+    findings.absorb(properties.finish());
     subscription
 }
 
-pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Function {
+pub(crate) fn function(resource: &Identified<'_>, findings: &mut Findings) -> Function {
     let mut properties = resource.properties();
+    // The functions' program is built from the source in any case, for the machine that it runs on.
+    properties.known(&["FunctionName", "Role"]);
     properties.left_to_aws(&[
-        "FunctionName",
         "Description",
         "Runtime",
         "Architectures",
         "CodeUri",
-        "Role",
         "Tracing",
         "Tags",
         "KmsKeyArn",
@@ -255,11 +250,11 @@ pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
                     "{}: Lambda reserves the variable {name}",
                     resource.logical_id
                 );
-                problems.push(position.problem(problem));
+                findings.problems.push(position.problem(problem));
             }
             environment.insert(name, value);
         }
-        properties.absorb(inner.finish());
+        properties.absorb("Environment", inner.finish());
     }
     let (mut log_format, mut log_level) = (None, None);
     if let Some(node) = properties.get("LoggingConfig") {
@@ -268,7 +263,7 @@ pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
         inner.left_to_aws(&["LogGroup", "SystemLogLevel"]);
         log_format = inner.text("LogFormat");
         log_level = inner.text("ApplicationLogLevel");
-        properties.absorb(inner.finish());
+        properties.absorb("LoggingConfig", inner.finish());
     }
     let function = Function {
         logical_id: resource.logical_id.to_owned(),
@@ -291,7 +286,7 @@ pub(crate) fn function(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
         role_arn: resource.role_arn.clone(),
         policies: properties.json("Policies").unwrap_or_default(),
     };
-    problems.extend(properties.finish());
+    findings.absorb(properties.finish());
     function
 }
 
@@ -314,12 +309,10 @@ fn is_reserved(variable: &str) -> bool {
     RESERVED.contains(&variable) || variable.starts_with("AWS_LAMBDA_FUNCTION_")
 }
 
-pub(crate) fn state_machine(
-    resource: &Identified<'_>,
-    problems: &mut Vec<Problem>,
-) -> StateMachine {
+pub(crate) fn state_machine(resource: &Identified<'_>, findings: &mut Findings) -> StateMachine {
     let mut properties = resource.properties();
-    properties.left_to_aws(&["Name", "Role", "Tags", "PermissionsBoundary", "RolePath"]);
+    properties.known(&["Name", "Role"]);
+    properties.left_to_aws(&["Tags", "PermissionsBoundary", "RolePath"]);
     let mut settings = IndexMap::new();
     if let Some(logging) = properties.get("Logging") {
         let owner = format!("{}.Logging", resource.logical_id);
@@ -342,7 +335,7 @@ pub(crate) fn state_machine(
         let destinations: Vec<Value> = destinations.collect();
         let logging = json!({ "level": level, "includeExecutionData": include, "destinations": destinations });
         settings.insert("loggingConfiguration".to_owned(), logging);
-        properties.absorb(inner.finish());
+        properties.absorb("Logging", inner.finish());
     }
     if let Some(tracing) = properties.get("Tracing") {
         let enabled = tracing
@@ -357,7 +350,7 @@ pub(crate) fn state_machine(
         .get("DefinitionUri")
         .map_or_else(|| resource.position.clone(), |node| node.position.clone());
     // Events are read by the stack, because they become resources of their own.
-    properties.left_to_aws(&["Events"]);
+    properties.known(&["Events"]);
     let machine = StateMachine {
         logical_id: resource.logical_id.to_owned(),
         position: resource.position.clone(),
@@ -373,13 +366,14 @@ pub(crate) fn state_machine(
         policies: properties.json("Policies").unwrap_or_default(),
         settings,
     };
-    problems.extend(properties.finish());
+    findings.absorb(properties.finish());
     machine
 }
 
-pub(crate) fn rule(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Rule {
+pub(crate) fn rule(resource: &Identified<'_>, findings: &mut Findings) -> Rule {
     let mut properties = resource.properties();
-    properties.left_to_aws(&["Name", "RoleArn", "Tags"]);
+    properties.known(&["Name"]);
+    properties.left_to_aws(&["RoleArn", "Tags"]);
     let mut rule = json!({ "Name": resource.name });
     for key in ["ScheduleExpression", "State", "Description", "EventBusName"] {
         if let Some(text) = properties.text(key) {
@@ -390,7 +384,7 @@ pub(crate) fn rule(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Ru
         rule["EventPattern"] = Value::String(pattern.to_string());
     }
     let targets = properties.json("Targets").unwrap_or_else(|| json!([]));
-    problems.extend(properties.finish());
+    findings.absorb(properties.finish());
     Rule {
         logical_id: resource.logical_id.to_owned(),
         name: resource.name.clone(),
@@ -399,9 +393,10 @@ pub(crate) fn rule(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Ru
     }
 }
 
-pub(crate) fn schedule(resource: &Identified<'_>, problems: &mut Vec<Problem>) -> Schedule {
+pub(crate) fn schedule(resource: &Identified<'_>, findings: &mut Findings) -> Schedule {
     let mut properties = resource.properties();
-    properties.left_to_aws(&["Name", "KmsKeyArn"]);
+    properties.known(&["Name"]);
+    properties.left_to_aws(&["KmsKeyArn"]);
     let mut schedule = json!({ "Name": resource.name });
     for key in [
         "GroupName",
@@ -421,11 +416,11 @@ pub(crate) fn schedule(resource: &Identified<'_>, problems: &mut Vec<Problem>) -
             Some(value) => schedule[key] = value,
             None => {
                 let problem = format!("{} needs {key}", resource.logical_id);
-                problems.push(resource.position.problem(problem));
+                findings.problems.push(resource.position.problem(problem));
             }
         }
     }
-    problems.extend(properties.finish());
+    findings.absorb(properties.finish());
     Schedule {
         logical_id: resource.logical_id.to_owned(),
         name: resource.name.clone(),

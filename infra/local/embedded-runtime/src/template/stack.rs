@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
 use crate::template::evaluate::Evaluator;
 use crate::template::node::Node;
-use crate::template::properties::Properties;
+use crate::template::properties::{Findings, Properties};
 use crate::template::resources::{
     Bucket, Function, Identified, Recorded, Rule, Schedule, StateMachine, Subscription, Topic,
 };
@@ -44,6 +45,19 @@ pub struct Stack {
     pub outputs: IndexMap<String, String>,
     /// The values of the parameters.
     pub parameters: IndexMap<String, Value>,
+    /// What the template gives and this runtime accepts without effect.
+    pub left_to_aws: Vec<LeftToAws>,
+}
+
+/// What a resource has that means something to AWS only.
+#[derive(Debug, Clone, Serialize)]
+pub struct LeftToAws {
+    /// Its key in the template.
+    pub logical_id: String,
+    /// Such as `AWS::S3::Bucket`.
+    pub type_name: String,
+    /// The properties; none of them means all of the resource.
+    pub properties: Vec<String>,
 }
 
 impl Template {
@@ -61,6 +75,9 @@ impl Template {
             return Err(problems);
         }
         let evaluator = Evaluator::new(self, &parameters, surroundings);
+        for (name, rule) in &self.rules {
+            problems.extend(broken_assertions(&evaluator, name, rule));
+        }
         let mut stack = Stack {
             name: surroundings.stack_name.clone(),
             ..Stack::default()
@@ -140,8 +157,8 @@ impl Stack {
             arn,
             properties: properties.as_ref(),
         };
-        let mut problems = Vec::new();
-        let found = &mut problems;
+        let mut findings = Findings::default();
+        let found = &mut findings;
         match type_name {
             "AWS::S3::Bucket" => self.buckets.push(resources::bucket(&resource, found)),
             "AWS::SNS::Topic" => self.topics.push(resources::topic(&resource, found)),
@@ -167,15 +184,25 @@ impl Stack {
                 properties: properties.as_ref().map(Node::to_json).unwrap_or_default(),
             }),
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
+        let is_recorded = self
+            .recorded
+            .last()
+            .is_some_and(|last| last.logical_id == *logical_id);
+        if is_recorded || !findings.left_to_aws.is_empty() {
+            self.left_to_aws.push(LeftToAws {
+                logical_id: logical_id.clone(),
+                type_name: type_name.to_owned(),
+                properties: findings.left_to_aws,
+            });
+        }
+        match findings.problems {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(problems),
         }
     }
 
     /// What SAM makes of a state machine's Events.
-    fn add_events(&mut self, machine: &Identified<'_>, problems: &mut Vec<Problem>) {
+    fn add_events(&mut self, machine: &Identified<'_>, findings: &mut Findings) {
         let events = machine.properties.and_then(|node| node.get("Events"));
         for event in events.and_then(Node::entries).unwrap_or_default() {
             let logical_id = format!("{}{}", machine.logical_id, event.key);
@@ -267,13 +294,41 @@ impl Stack {
                 other => {
                     let problem =
                         format!("{logical_id}: events of type {other:?} are not supported");
-                    problems.push(event.position.problem(problem));
+                    findings.problems.push(event.position.problem(problem));
                     continue;
                 }
             }
-            problems.extend(properties.finish());
+            findings.absorb(properties.finish());
         }
     }
+}
+
+/// What CloudFormation would refuse before it makes anything.
+fn broken_assertions(evaluator: &Evaluator<'_>, name: &str, rule: &Node) -> Vec<Problem> {
+    let applies = rule.get("RuleCondition");
+    match applies.map_or(Ok(true), |condition| evaluator.truth(condition)) {
+        Ok(true) => {}
+        Ok(false) => return Vec::new(),
+        Err(problems) => return problems,
+    }
+    let assertions = rule.get("Assertions").and_then(Node::items);
+    let mut problems = Vec::new();
+    for assertion in assertions.unwrap_or_default() {
+        let Some(assert) = assertion.get("Assert") else {
+            problems.push(assertion.problem(format!("rule {name}: an assertion needs Assert")));
+            continue;
+        };
+        match evaluator.truth(assert) {
+            Ok(true) => {}
+            Ok(false) => {
+                let said = assertion.get("AssertDescription").and_then(Node::as_str);
+                let said = said.unwrap_or("an assertion does not hold");
+                problems.push(assertion.problem(format!("rule {name}: {said}")));
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    problems
 }
 
 fn value_of_output(

@@ -128,11 +128,30 @@ fn a_value_for_an_unknown_parameter_is_refused() {
 
 #[test]
 fn an_unknown_section_is_refused() {
-    let text = "Rules: {}\nResources:\n  B:\n    Type: AWS::S3::Bucket\n";
+    let text = "Hooks: {}\nResources:\n  B:\n    Type: AWS::S3::Bucket\n";
     assert_eq!(
         problems(text),
-        "t.yaml:1:1: the section Rules is not supported"
+        "t.yaml:1:1: the section Hooks is not supported"
     );
+}
+
+#[test]
+fn a_rule_that_does_not_hold_is_told_in_its_own_words() {
+    let text = "Parameters:\n  A: {Type: String, Default: x}\nRules:\n  R:\n    RuleCondition: !Equals [!Ref A, x]\n    Assertions:\n      - Assert: !Not [!Equals [!Ref A, x]]\n        AssertDescription: A is not x\nResources:\n  B:\n    Type: AWS::S3::Bucket\n";
+    assert_eq!(problems(text), "t.yaml:7:9: rule R: A is not x");
+    assert!(resolve_with(text, &[("A", "y")]).is_ok());
+}
+
+#[test]
+fn what_is_accepted_without_effect_is_listed() {
+    let text = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: b\n      Tags: []\n  W:\n    Type: AWS::Athena::WorkGroup\n";
+    let stack = resolve_with(text, &[]).unwrap();
+    let left: Vec<(&str, Vec<String>)> = stack
+        .left_to_aws
+        .iter()
+        .map(|left| (left.logical_id.as_str(), left.properties.clone()))
+        .collect();
+    assert_eq!(left, [("B", vec!["Tags".to_owned()]), ("W", Vec::new())]);
 }
 
 #[test]

@@ -13,7 +13,13 @@ pub(crate) fn execute(
     let project = place::project(arguments)?;
     let (problems, checked) = crate::validate::validate(&project);
     match command.format {
-        ReportFormat::Text => print_line(problem::as_text(&problems, &checked).trim_end()),
+        ReportFormat::Text => {
+            let mut text = problem::as_text(&problems, &checked);
+            if problems.is_empty() {
+                text.push_str(&problem::without_effect(&checked));
+            }
+            print_line(text.trim_end());
+        }
         ReportFormat::Json => print_line(&format!("{:#}", problem::as_json(&problems, &checked))),
     }
     Ok(if problems.is_empty() {

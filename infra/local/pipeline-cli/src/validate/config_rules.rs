@@ -89,6 +89,9 @@ fn stand_in(name: &str) -> String {
         "AWS::AccountId" => "000000000000".to_owned(),
         "AWS::StackName" => "pipeline".to_owned(),
         "AWS::Partition" => "aws".to_owned(),
+        name if name.contains("SecurityGroup") || name.contains("Security_Group") => {
+            "sg-00000000".to_owned()
+        }
         name if name.contains("Subnet") => "subnet-00000000".to_owned(),
         name => name.to_lowercase(),
     }

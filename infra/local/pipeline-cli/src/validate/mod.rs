@@ -84,7 +84,8 @@ pub fn validate(project: &Path) -> (Vec<Problem>, Checked) {
             files.template.as_ref(),
         ));
     }
-    let others = template_rules::refused_by_the_runtime(project);
+    let (others, without_effect) = template_rules::refused_by_the_runtime(project);
+    checked.without_effect_locally = without_effect;
     let is_new = |found: &Problem| {
         !problems
             .iter()

@@ -1,5 +1,7 @@
 //! One finding of `pipeline validate`, and how a list of them is printed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 /// Something that is wrong in one of the project's files.
@@ -107,6 +109,35 @@ pub struct Checked {
     pub scripts: usize,
     /// Tables.
     pub tables: usize,
+    /// What the template says to AWS only: by type of resource, the properties; none of them means all of it.
+    pub without_effect_locally: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The list of what is accepted without effect, for a terminal of 80 columns.
+pub fn without_effect(checked: &Checked) -> String {
+    if checked.without_effect_locally.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nAccepted, and without effect on this machine:\n".to_owned();
+    for (type_name, properties) in &checked.without_effect_locally {
+        let mut line = format!("  {type_name}:");
+        let whole = ["all of it".to_owned()];
+        let words: Vec<&String> = match properties.is_empty() {
+            true => whole.iter().collect(),
+            false => properties.iter().collect(),
+        };
+        for (index, word) in words.iter().enumerate() {
+            let comma = if index + 1 < words.len() { "," } else { "" };
+            if line.len() + word.len() + 2 > 80 {
+                text.push_str(&line);
+                line = "\n     ".to_owned();
+            }
+            line.push_str(&format!(" {word}{comma}"));
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
 }
 
 impl std::fmt::Display for Checked {

@@ -282,16 +282,25 @@ pub fn literal_address(template: &Template) -> Vec<Problem> {
 }
 
 /// What the embedded runtime could not provision: intrinsic functions, resources and properties that it does not know.
-pub fn refused_by_the_runtime(project: &Path) -> Vec<Problem> {
+/// And what it accepts without effect, by type of resource.
+pub fn refused_by_the_runtime(
+    project: &Path,
+) -> (Vec<Problem>, BTreeMap<String, BTreeSet<String>>) {
     use embedded_runtime::{Project, ProjectError};
+    let mut without_effect: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let found = match Project::load(project) {
         Ok(loaded) => {
             let surroundings = embedded_runtime::runtime::surroundings();
-            loaded
-                .template
-                .resolve(&surroundings, &BTreeMap::new())
-                .err()
-                .unwrap_or_default()
+            match loaded.template.resolve(&surroundings, &BTreeMap::new()) {
+                Ok(stack) => {
+                    for left in stack.left_to_aws {
+                        let of_type = without_effect.entry(left.type_name).or_default();
+                        of_type.extend(left.properties);
+                    }
+                    Vec::new()
+                }
+                Err(problems) => problems,
+            }
         }
         Err(ProjectError::Invalid { problems }) => problems,
         // Other rules tell of files that are not there.
@@ -307,7 +316,8 @@ pub fn refused_by_the_runtime(project: &Path) -> Vec<Problem> {
             "",
         )
     };
-    found.into_iter().map(problem).collect()
+    let problems = found.into_iter().map(problem).collect();
+    (problems, without_effect)
 }
 
 /// The file of a definition, relative to the project.
@@ -502,7 +512,7 @@ Resources:
         let text = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: !Cidr [x, 1, 2]\n";
         std::fs::write(folder.path().join("infra/aws/template.yaml"), text).unwrap();
         assert_eq!(
-            lines(&refused_by_the_runtime(folder.path())),
+            lines(&refused_by_the_runtime(folder.path()).0),
             [("template", 5)]
         );
     }
