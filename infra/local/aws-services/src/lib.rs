@@ -8,6 +8,7 @@
 //! * [`observer`]: what the services tell while they work. [`interceptor`]: how faults get in.
 //! * [`failure`]: errors as AWS names them. [`documents`]: how state outlives the process. [`context`]: what all services share.
 
+pub mod acting;
 #[cfg(test)]
 mod bench;
 pub mod context;

@@ -52,6 +52,9 @@ pub enum RuntimeError {
         /// What the service said.
         source: Box<ServiceError>,
     },
+    /// The policies say what cannot be enforced here.
+    #[error("the template's policies cannot be enforced:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+    Policies(Vec<String>),
     /// A service refused a call of the runtime's own.
     #[error("{action}: {source}")]
     Call {

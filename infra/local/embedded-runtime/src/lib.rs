@@ -5,10 +5,12 @@
 //! * [`runtime`]: starting, running the master, shutting down. [`provision`]: from the resolved template to the services.
 //! * [`bootstrap`]: building the functions' program. [`invoker`]: running functions, as processes or in this one.
 //! * [`steps`]: what clusters run. [`landing`]: which file is for which table. `upload`: what gets into the bucket.
+//! * [`iam`]: enforcing the roles' policies.
 //! * [`journal`]: waiting for executions. [`report`]: the account of a run. [`root`]: the folder between commands.
 
 pub mod bootstrap;
 pub mod error;
+pub mod iam;
 mod interception;
 pub mod invoker;
 pub mod journal;

@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 use virtual_time::{Clock, Entropy};
 
 use crate::error::RuntimeError;
+use crate::iam::roles::Roles;
+use crate::iam::{Enforcer, Keys};
 use crate::interception::LetGo;
 use crate::invoker::{Functions, InProcess, Processes};
 use crate::journal::Journal;
@@ -75,6 +77,8 @@ pub struct RuntimeOptions {
     pub observer: Arc<dyn Observer>,
     /// Decides about faults.
     pub interceptor: Arc<dyn Interceptor>,
+    /// Whether the policies of the template's roles are enforced.
+    pub enforce_iam: bool,
 }
 
 impl RuntimeOptions {
@@ -90,6 +94,7 @@ impl RuntimeOptions {
             parameters: BTreeMap::new(),
             observer: Arc::new(IgnoreEverything),
             interceptor: Arc::new(PassEverything),
+            enforce_iam: false,
         }
     }
 
@@ -119,6 +124,7 @@ pub struct Runtime {
     pub(crate) project: Option<Arc<Project>>,
     stack: Stack,
     journal: Arc<Journal>,
+    enforcer: Option<Arc<Enforcer>>,
     server: Mutex<Option<Server>>,
 }
 
@@ -166,11 +172,19 @@ impl Runtime {
             clock.clone(),
         ));
         let steps = Steps::new(engine.clone());
+        let enforcer = match options.enforce_iam {
+            true => Some(Arc::new(enforcer(&stack, &options.interceptor, &registry)?)),
+            false => None,
+        };
+        let interceptor = match &enforcer {
+            Some(enforcer) => Arc::clone(enforcer) as Arc<dyn Interceptor>,
+            None => Arc::clone(&options.interceptor),
+        };
         let services = Services::new(ServicesConfig {
             region: REGION.to_owned(),
             account: ACCOUNT.to_owned(),
             observer: Arc::clone(&journal) as Arc<dyn Observer>,
-            interceptor: Arc::new(LetGo::new(options.interceptor, host.clone())),
+            interceptor: Arc::new(LetGo::new(interceptor, host.clone())),
             ..ServicesConfig::new(
                 clock.clone(),
                 entropy,
@@ -188,6 +202,9 @@ impl Runtime {
             )
         })?;
         steps.connect(&services);
+        if let Some(enforcer) = &enforcer {
+            enforcer.connect(&services);
+        }
         if let FunctionRegistry::InProcess(invoker) = &registry {
             invoker.connect(&services);
         }
@@ -211,6 +228,7 @@ impl Runtime {
             project: options.project,
             stack,
             journal,
+            enforcer,
             server: Mutex::new(Some(Server { stop, task })),
         };
         match runtime.fill(&registry).await {
@@ -267,6 +285,11 @@ impl Runtime {
     /// The function host, when functions are processes.
     pub fn host(&self) -> Option<&Host> {
         self.host.as_ref()
+    }
+
+    /// Who enforces the roles' policies, if they are enforced.
+    pub fn enforcer(&self) -> Option<&Enforcer> {
+        self.enforcer.as_deref()
     }
 
     /// The warehouse.
@@ -390,6 +413,19 @@ fn resolve(options: &RuntimeOptions) -> Result<Stack, RuntimeError> {
         .template
         .resolve(&surroundings(), &options.parameters);
     resolved.map_err(RuntimeError::Problems)
+}
+
+fn enforcer(
+    stack: &Stack,
+    next: &Arc<dyn Interceptor>,
+    registry: &FunctionRegistry,
+) -> Result<Enforcer, RuntimeError> {
+    let roles = Roles::of_stack(stack, REGION, ACCOUNT).map_err(RuntimeError::Policies)?;
+    let keys = match registry {
+        FunctionRegistry::Processes(host) => Keys::Processes(host.clone()),
+        FunctionRegistry::InProcess(invoker) => Keys::InProcess(Arc::clone(invoker)),
+    };
+    Ok(Enforcer::new(Arc::clone(next), roles, keys))
 }
 
 /// Where the local stack lives.

@@ -90,6 +90,10 @@ pub struct RunArguments {
     #[arg(long, value_name = "STATE_OR_STEP")]
     pub fail: Option<String>,
 
+    /// Enforce the policies of the template's roles: a call that a role does not allow is denied, as on AWS.
+    #[arg(long)]
+    pub enforce_iam: bool,
+
     /// Print one JSON document on standard output and nothing else there.
     #[arg(long)]
     pub json: bool,
@@ -110,6 +114,10 @@ pub struct ServeArguments {
     /// virtual: waits cost nothing, work is measured. real: waits really wait.
     #[arg(long, value_enum, default_value_t = ClockMode::Virtual)]
     pub clock: ClockMode,
+
+    /// Enforce the policies of the template's roles: a call that a role does not allow is denied, as on AWS.
+    #[arg(long)]
+    pub enforce_iam: bool,
 
     /// Start without the stack of the template: no bucket, function or state machine.
     #[arg(long)]
@@ -140,6 +148,10 @@ pub struct ValidateArguments {
     /// text: one line per problem, as compilers print it. json: one document.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
+
+    /// Write every definition and every policy, with everything substituted, into this folder: for other linters.
+    #[arg(long, value_name = "DIR")]
+    pub render: Option<PathBuf>,
 }
 
 /// `pipeline status`.

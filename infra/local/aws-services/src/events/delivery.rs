@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use virtual_time::Work;
 
+use crate::acting;
 use crate::context::{CallFailure, Context};
 use crate::deadline;
 use crate::failure::ServiceError;
@@ -65,6 +66,8 @@ pub(crate) struct Shipment {
     pub(crate) target: String,
     /// What the target gets.
     pub(crate) input: String,
+    /// The ARN of the role that it is delivered under; a topic takes it on its own policy's word.
+    pub(crate) role: String,
     /// The name of the execution that a state machine starts; the same in every attempt, so that a lost response does not
     /// cost a second execution.
     pub(crate) name: String,
@@ -99,7 +102,8 @@ impl Delivery {
         let mut pause = Duration::from_secs(1);
         let mut attempt = 0;
         let error = loop {
-            let failure = match self.attempt(&shipment).await {
+            let attempted = acting::under(shipment.role.clone(), self.attempt(&shipment));
+            let failure = match attempted.await {
                 Ok(()) => break None,
                 Err(failure) => failure,
             };

@@ -283,6 +283,7 @@ impl Events {
                     source: rule.arn.clone(),
                     target: target["Arn"].as_str().unwrap_or_default().to_owned(),
                     input: target::input(target, event, &rule.name, &rule.arn),
+                    role: target["RoleArn"].as_str().unwrap_or_default().to_owned(),
                     name: format!("{id}_{}", self.context.entropy.uuid()),
                     patience: Patience::of_policy(&target["RetryPolicy"]),
                     dead_letters: target["DeadLetterConfig"]["Arn"]

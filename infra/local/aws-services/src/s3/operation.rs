@@ -22,7 +22,23 @@ pub(super) fn describe(request: &Parts) -> (String, serde_json::Value) {
     } else {
         of_object(&request.method, &has, copies)
     };
-    (name.to_owned(), json!({"Bucket": bucket, "Key": key}))
+    let mut summary = json!({"Bucket": bucket, "Key": key});
+    // What permissions may depend on.
+    if let Some((_, prefix)) = query.iter().find(|(name, _)| name == "prefix") {
+        summary["Prefix"] = prefix.as_str().into();
+    }
+    for (member, header) in [
+        ("IfNoneMatch", "if-none-match"),
+        ("IfMatch", "if-match"),
+        ("CopySource", "x-amz-copy-source"),
+    ] {
+        if let Some(value) = request.headers.get(header)
+            && let Ok(value) = value.to_str()
+        {
+            summary[member] = decoded(value).into();
+        }
+    }
+    (name.to_owned(), summary)
 }
 
 fn of_service(method: &Method) -> &'static str {

@@ -230,6 +230,7 @@ impl Scheduler {
             source: schedule.arn.clone(),
             target: target["Arn"].as_str().unwrap_or_default().to_owned(),
             input,
+            role: target["RoleArn"].as_str().unwrap_or_default().to_owned(),
             name: execution_id,
             patience: Patience::of_policy(&target["RetryPolicy"]),
             dead_letters: target["DeadLetterConfig"]["Arn"]

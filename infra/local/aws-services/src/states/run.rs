@@ -18,6 +18,7 @@ use virtual_time::{Ticket, Work};
 
 use super::journal::{self, Journal};
 use super::{Neighbours, StepFunctions, names, redrive};
+use crate::acting;
 use crate::failure::StartError;
 use crate::observer::Occurrence;
 
@@ -493,15 +494,19 @@ impl StepFunctions {
             Effect::StartTask(start) => {
                 // Nothing stops a call that is under way, as on AWS: a function goes on after its task has timed out or its
                 // execution was stopped. What it answers is then not awaited any more.
+                let role = state.execution.identity().role_arn.clone();
                 tokio::spawn(async move {
-                    if let Some((arrival, work)) = service.perform(&run, start, work).await {
+                    let performed = acting::under(role, service.perform(&run, start, work));
+                    if let Some((arrival, work)) = performed.await {
                         service.drive(&run, Some(arrival), &work);
                     }
                 });
             }
             Effect::ReadItems(request) => {
+                let role = state.execution.identity().role_arn.clone();
                 tokio::spawn(async move {
-                    if let Some((arrival, work)) = service.read_items(request, work).await {
+                    let read = acting::under(role, service.read_items(request, work));
+                    if let Some((arrival, work)) = read.await {
                         service.drive(&run, Some(arrival), &work);
                     }
                 });
@@ -514,8 +519,10 @@ impl StepFunctions {
                 });
             }
             Effect::WriteResults(request) => {
+                let role = state.execution.identity().role_arn.clone();
                 tokio::spawn(async move {
-                    if let Some((arrival, work)) = service.write_results(request, work).await {
+                    let written = acting::under(role, service.write_results(request, work));
+                    if let Some((arrival, work)) = written.await {
                         service.drive(&run, Some(arrival), &work);
                     }
                 });

@@ -41,6 +41,8 @@ pub(crate) struct InProcess {
     /// Set once the services are there; they hold this value, so it must not hold them.
     services: Arc<OnceLock<Weak<Services>>>,
     functions: Mutex<BTreeMap<String, Registered>>,
+    /// Whose each access key is.
+    keys: Mutex<BTreeMap<String, String>>,
 }
 
 #[derive(Clone)]
@@ -59,7 +61,13 @@ impl InProcess {
             region: region.to_owned(),
             services: Arc::default(),
             functions: Mutex::default(),
+            keys: Mutex::default(),
         }
+    }
+
+    /// Which function signs with this access key.
+    pub(crate) fn caller(&self, access_key: &str) -> Option<String> {
+        self.keys.lock().get(access_key).cloned()
     }
 
     /// Says where requests go.
@@ -71,6 +79,7 @@ impl InProcess {
     pub(crate) fn register(&self, function: &Function) {
         let access_key = format!("ASIA{}", self.entropy.identifier(16));
         let sdk = self.sdk_config(&access_key);
+        self.keys.lock().insert(access_key, function.name.clone());
         let own = function.environment.iter();
         let environment: Environment = own
             .map(|(name, value)| (name.as_str(), value.as_str()))

@@ -18,6 +18,8 @@ pub struct Bucket {
     pub logical_id: String,
     /// Its name.
     pub name: String,
+    /// The key that it is encrypted with by default.
+    pub key_arn: Option<String>,
 }
 
 /// An SNS topic.
@@ -29,6 +31,8 @@ pub struct Topic {
     pub name: String,
     /// Its ARN.
     pub arn: String,
+    /// The key that it is encrypted with.
+    pub key_arn: Option<String>,
     /// The subscriptions that are written within the topic.
     pub subscriptions: Vec<Subscription>,
 }
@@ -161,7 +165,6 @@ pub(crate) fn bucket(resource: &Identified<'_>, findings: &mut Findings) -> Buck
     let mut properties = resource.properties();
     properties.known(&["BucketName"]);
     properties.left_to_aws(&[
-        "BucketEncryption",
         "VersioningConfiguration",
         "PublicAccessBlockConfiguration",
         "OwnershipControls",
@@ -171,10 +174,17 @@ pub(crate) fn bucket(resource: &Identified<'_>, findings: &mut Findings) -> Buck
         "MetricsConfigurations",
         "Tags",
     ]);
+    // Nothing is encrypted here, but who may use the key is asked when policies are enforced.
+    let encryption = properties.json("BucketEncryption").and_then(|encryption| {
+        let rule = &encryption["ServerSideEncryptionConfiguration"][0];
+        let key = rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"].as_str()?;
+        Some(key.to_owned())
+    });
     findings.absorb(properties.finish());
     Bucket {
         logical_id: resource.logical_id.to_owned(),
         name: resource.name.clone(),
+        key_arn: encryption,
     }
 }
 
@@ -182,6 +192,7 @@ pub(crate) fn topic(resource: &Identified<'_>, findings: &mut Findings) -> Topic
     let mut properties = resource.properties();
     properties.known(&["TopicName"]);
     properties.left_to_aws(&["DisplayName", "KmsMasterKeyId", "Tags", "TracingConfig"]);
+    let key_arn = properties.text("KmsMasterKeyId");
     let mut subscriptions = Vec::new();
     if let Some(list) = properties.get("Subscription") {
         for item in list.items().unwrap_or_default() {
@@ -200,6 +211,7 @@ pub(crate) fn topic(resource: &Identified<'_>, findings: &mut Findings) -> Topic
         logical_id: resource.logical_id.to_owned(),
         name: resource.name.clone(),
         arn: resource.arn.clone(),
+        key_arn,
         subscriptions,
     }
 }

@@ -49,6 +49,16 @@ pub struct Stack {
     pub left_to_aws: Vec<LeftToAws>,
 }
 
+/// What counts as soon as policies are enforced.
+const ENFORCED: [&str; 6] = [
+    "AWS::IAM::InstanceProfile",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::TopicPolicy",
+];
+
 /// What a resource has that means something to AWS only.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeftToAws {
@@ -188,7 +198,8 @@ impl Stack {
             .recorded
             .last()
             .is_some_and(|last| last.logical_id == *logical_id);
-        if is_recorded || !findings.left_to_aws.is_empty() {
+        let is_enforced = ENFORCED.contains(&type_name);
+        if (is_recorded && !is_enforced) || !findings.left_to_aws.is_empty() {
             self.left_to_aws.push(LeftToAws {
                 logical_id: logical_id.clone(),
                 type_name: type_name.to_owned(),

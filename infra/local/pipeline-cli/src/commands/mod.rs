@@ -10,6 +10,7 @@ mod load;
 mod outcome;
 mod place;
 mod query;
+mod render;
 mod run;
 mod screen;
 mod serve;

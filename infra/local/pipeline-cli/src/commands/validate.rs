@@ -1,5 +1,6 @@
 //! `pipeline validate`: prints what `crate::validate` finds.
 
+use super::render;
 use super::screen::print_line;
 use super::{Complaint, Exit, place};
 use crate::arguments::{Arguments, ReportFormat, ValidateArguments};
@@ -12,6 +13,9 @@ pub(crate) fn execute(
 ) -> Result<Exit, Complaint> {
     let project = place::project(arguments)?;
     let (problems, checked) = crate::validate::validate(&project);
+    if let (Some(folder), true) = (&command.render, problems.is_empty()) {
+        render::write(&project, folder)?;
+    }
     match command.format {
         ReportFormat::Text => {
             let mut text = problem::as_text(&problems, &checked);

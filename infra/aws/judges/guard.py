@@ -1,0 +1,16 @@
+"""Our own rules, rules.guard, on the translated template, by CloudFormation Guard."""
+
+import json
+import sys
+from pathlib import Path
+
+import cfn_guard_rs
+
+rules = Path(__file__).with_name("rules.guard").read_text()
+report = cfn_guard_rs.run_checks(json.loads(Path(sys.argv[1]).read_text()), rules)
+for rule in report.not_compliant:
+    print(f"guard: {rule.name}: {json.dumps(rule, default=lambda value: getattr(value, '__dict__', str(value)))[:2000]}")
+print(f"guard: {len(report.compliant)} rules hold, {len(report.not_applicable)} apply to nothing, {len(report.not_compliant)} are broken")
+if report.not_applicable:
+    print("guard: apply to nothing:", ", ".join(sorted(map(str, report.not_applicable))))
+sys.exit(1 if report.not_compliant or report.not_applicable or not report.compliant else 0)
