@@ -35,8 +35,11 @@ impl Context<'_> {
             "StartTime": timestamp(identity.start_time),
             "Name": identity.execution_name,
             "RoleArn": identity.role_arn,
-            "RedriveCount": identity.redrive_count,
         });
+        // An express execution cannot be redriven.
+        if identity.execution_arn.split(':').nth(5) != Some("express") {
+            execution["RedriveCount"] = identity.redrive_count.into();
+        }
         if let Some(time) = identity.redrive_time {
             execution["RedriveTime"] = timestamp(time).into();
         }

@@ -104,6 +104,18 @@ impl DataFlow {
         }
     }
 
+    pub(crate) fn is_jsonpath(&self) -> bool {
+        matches!(self, Self::JsonPath(_))
+    }
+
+    /// The result where `ResultPath` puts it.
+    pub(crate) fn combined(&self, input: &Payload, result: Payload) -> Result<Payload, FlowError> {
+        match self {
+            Self::JsonPath(flow) => flow.combined(input, result),
+            Self::Jsonata(_) => Ok(result),
+        }
+    }
+
     /// The variables that the state assigns, from its whole input, which is the scope's, and from what it keeps of its result.
     pub(crate) fn assign(
         &self,

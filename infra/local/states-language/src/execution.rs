@@ -103,6 +103,9 @@ pub struct Execution {
     input: Payload,
     #[serde(default)]
     surroundings: Surroundings,
+    /// What is to be seen of a tested state.
+    #[serde(default)]
+    pub(crate) inspection: serde_json::Map<String, serde_json::Value>,
     status: Status,
     ended_at: Option<Timestamp>,
     history: Vec<HistoryEvent>,
@@ -163,6 +166,7 @@ impl Execution {
             identity,
             input: input.clone(),
             surroundings,
+            inspection: serde_json::Map::new(),
             status: Status::Running,
             ended_at: None,
             history: Vec::new(),
@@ -204,9 +208,14 @@ impl Execution {
         }
         let start = execution.machine.start().id();
         let root = ThreadId(execution.number());
-        execution
-            .threads
-            .insert(root, Thread::new(None, start, input));
+        let mut thread = Thread::new(None, start, input);
+        if let Some(test) = &execution.surroundings.test {
+            let given = test.variables.iter();
+            thread
+                .variables
+                .extend(given.map(|(name, value)| (name.clone(), value.clone().into())));
+        }
+        execution.threads.insert(root, thread);
         execution.ready.push_back(root);
         execution.run();
         Ok(execution)
@@ -232,6 +241,10 @@ impl Execution {
     /// What it was told of the world.
     pub fn surroundings(&self) -> &Surroundings {
         &self.surroundings
+    }
+
+    pub(crate) fn leave_test(&mut self) {
+        self.surroundings.test = None;
     }
 
     /// Takes what the driver must now do, in order.

@@ -24,6 +24,7 @@ mod execution;
 mod expression;
 mod history;
 mod identity;
+mod inspection;
 mod integrations;
 mod intrinsic;
 mod jsonata;
@@ -52,6 +53,7 @@ pub use errors::{Catcher, Retrier};
 pub use execution::{Execution, InputError, Status};
 pub use history::{EventDetails, EventType, HistoryEvent, Truncated};
 pub use identity::Identity;
+pub use inspection::{Mock, StateTest};
 pub use machine::{QueryLanguage, State, StateId, StateMachine, StateType};
 pub use map_effects::{
     ChildType, CsvHeader, ItemFormat, ItemSource, ManifestType, OutputType, ReadItems, StartChild,

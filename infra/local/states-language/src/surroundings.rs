@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::StateTest;
+
 /// The default is an ordinary execution in an account that has every activity.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Surroundings {
@@ -9,4 +11,6 @@ pub struct Surroundings {
     pub missing_activities: Vec<String>,
     /// The execution times out after so many seconds, whatever its machine says: express executions do.
     pub longest_seconds: Option<u64>,
+    /// The state that it starts in is being tested.
+    pub test: Option<StateTest>,
 }

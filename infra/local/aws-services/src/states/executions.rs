@@ -78,6 +78,7 @@ impl StepFunctions {
         let surroundings = Surroundings {
             missing_activities: self.missing_activities(&parsed),
             longest_seconds: express.then_some(express::LONGEST_SECONDS),
+            test: None,
         };
         let seed = self.context.entropy.bits();
         let execution = Execution::start_in(surroundings, parsed, identity, document, seed, now)
@@ -247,7 +248,7 @@ pub(super) fn described_to_parent(run: &Run) -> Value {
     shown.into()
 }
 
-fn check_json(document: &str) -> Result<(), ServiceError> {
+pub(super) fn check_json(document: &str) -> Result<(), ServiceError> {
     match serde_json::from_str::<serde::de::IgnoredAny>(document) {
         Ok(_) => Ok(()),
         Err(_) => Err(invalid_input(&json_complaint(document))),

@@ -7,6 +7,7 @@
 //!   those of express machines. `redrive`: those that go on after their failure.
 //! * `run`: one execution: effects are carried out, arrivals delivered. `journal`: its history on disk while it runs.
 //!   `archive`: those that have ended.
+//! * `test_state`, `mock`: one state alone.
 //! * `tasks`: what a task's resource does. `outcome`, `members`: its errors and names. `objects`: the S3 integration.
 //! * `emr_jobs`, `queue_and_bus`: the integrations of EMR, SQS, EventBridge, the scheduler and Lambda.
 //! * `map_runs`: distributed Maps. `item_reader`, `result_writer`: their items and results.
@@ -27,6 +28,7 @@ mod listing;
 mod machines;
 mod map_runs;
 mod members;
+mod mock;
 mod names;
 mod objects;
 mod outcome;
@@ -38,6 +40,7 @@ mod result_writer;
 mod run;
 mod tags;
 mod tasks;
+mod test_state;
 mod tokens;
 mod validate;
 mod versions;
@@ -215,6 +218,10 @@ impl StepFunctions {
                 check(action, &input)?;
                 let worker = activities::Worker::Outside(custody);
                 self.get_activity_task(&input, worker).await.0
+            }
+            "TestState" => {
+                check(action, &input)?;
+                self.test_state(&input, custody).await
             }
             "StartSyncExecution" => {
                 check(action, &input)?;

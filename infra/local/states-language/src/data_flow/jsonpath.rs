@@ -105,9 +105,15 @@ impl JsonPathFlow {
         result: Payload,
         scope: &mut Scope<'_>,
     ) -> Result<Payload, FlowError> {
-        let combined = match &self.result_path {
-            ResultPath::Whole => result,
-            ResultPath::Discard => input.clone(),
+        let combined = self.combined(input, result)?;
+        select(self.output_path.as_ref(), &combined, scope)
+    }
+
+    /// The result where `ResultPath` puts it.
+    pub(crate) fn combined(&self, input: &Payload, result: Payload) -> Result<Payload, FlowError> {
+        match &self.result_path {
+            ResultPath::Whole => Ok(result),
+            ResultPath::Discard => Ok(input.clone()),
             at @ ResultPath::At(_) => at
                 .apply(input.value(), result.value().clone())
                 .map(Payload::from)
@@ -115,9 +121,8 @@ impl JsonPathFlow {
                     name: RESULT_PATH_MATCH_FAILURE,
                     message,
                     location: None,
-                })?,
-        };
-        select(self.output_path.as_ref(), &combined, scope)
+                }),
+        }
     }
 
     pub(crate) fn assign(&self, scope: &mut Scope<'_>) -> Result<Assigned, FlowError> {

@@ -40,6 +40,7 @@ impl Execution {
             input: execution_input,
             random,
             now,
+            surroundings,
             ..
         } = self;
         let Some(current) = threads.get(&thread) else {
@@ -48,6 +49,9 @@ impl Execution {
         let state = machine.state(current.state);
         let visit = current.visit.as_ref();
         let retried = visit.map_or(0, |visit| visit.retried.iter().sum::<u64>());
+        let test = surroundings.test.as_ref();
+        let retried = retried + test.map_or(0, |test| test.retried);
+        let given = test.and_then(|test| test.context.clone());
         let context = Context {
             identity,
             execution_input: execution_input.value(),
@@ -61,7 +65,7 @@ impl Execution {
                     .as_ref()
                     .map(|(index, value)| MapItem::inline(*index, value))
             }),
-            made: OnceCell::new(),
+            made: given.map_or_else(OnceCell::new, OnceCell::from),
         };
         let mut scope = Scope {
             input,

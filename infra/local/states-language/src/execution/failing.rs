@@ -13,6 +13,7 @@ impl Execution {
     pub(crate) fn fail(&mut self, mut thread: ThreadId, mut failure: Failure) {
         let machine = Arc::clone(&self.machine);
         self.fallen.clear();
+        self.inspect_value("failure", || failure.output());
         while let Some(current) = self.threads.get(&thread) {
             let state = machine.state(current.state);
             if failure.is_runtime() {
@@ -80,12 +81,22 @@ impl Execution {
         else {
             return false;
         };
-        let retried = visit.retried[position];
-        if retried >= retrier.max_attempts {
+        let before = self
+            .surroundings
+            .test
+            .as_ref()
+            .map_or(0, |test| test.retried);
+        let retried = visit.retried[position] + before;
+        let attempted = retried >= retrier.max_attempts;
+        if !attempted {
+            visit.retried[position] += 1;
+        }
+        self.inspect_failure("retryIndex", position as u64);
+        if attempted {
             return false;
         }
-        visit.retried[position] += 1;
         let delay = retrier.delay_milliseconds(retried, &mut self.random);
+        self.inspect_failure("retryBackoffIntervalSeconds", delay.unsigned_abs() / 1000);
         let timer = self.set_timer(delay, Purpose::Retry(thread));
         self.set_work(thread, Work::Retry(timer));
         true
@@ -117,6 +128,11 @@ impl Execution {
         let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
             return Ok(());
         };
+        let position = state
+            .catchers
+            .iter()
+            .position(|other| std::ptr::eq(other, catcher));
+        self.inspect_failure("catchIndex", position.unwrap_or_default() as u64);
         let (output, assigned) =
             self.evaluate(thread, input.value(), Extra::default(), |scope| {
                 catcher.exit.caught(&input, failure.output(), scope)

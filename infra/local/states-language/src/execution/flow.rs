@@ -71,9 +71,13 @@ impl Execution {
         let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
             return Err(self.runtime_failure(thread, "the thread of control has ended"));
         };
-        self.evaluate(thread, input.value(), Extra::default(), |scope| {
+        let effective = self.evaluate(thread, input.value(), Extra::default(), |scope| {
             state.flow.input(&input, scope)
-        })
+        })?;
+        if state.flow.is_jsonpath() {
+            self.inspect("afterInputPath", &effective);
+        }
+        Ok(effective)
     }
 
     /// What the state hands to its task or branches.
@@ -88,6 +92,11 @@ impl Execution {
             state.flow.arguments(input, scope)
         })?;
         limit(&arguments, &state.name)?;
+        let name = match state.flow.is_jsonpath() {
+            true => "afterParameters",
+            false => "afterArguments",
+        };
+        self.inspect(name, &arguments);
         Ok(arguments)
     }
 
@@ -101,9 +110,17 @@ impl Execution {
         let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
             return Ok(());
         };
+        self.inspect("result", &result);
         let result = self.evaluate(thread, input.value(), Extra::default(), |scope| {
             state.flow.result(result, scope)
         })?;
+        if self.is_tested() && state.flow.is_jsonpath() {
+            self.inspect("afterResultSelector", &result);
+            let combined = self.evaluate(thread, input.value(), Extra::default(), |_| {
+                state.flow.combined(&input, result.clone())
+            })?;
+            self.inspect("afterResultPath", &combined);
+        }
         let assigned = self.evaluate(thread, input.value(), Extra::default(), |scope| {
             state.flow.assign(&result, scope)
         })?;
@@ -138,6 +155,7 @@ impl Execution {
                 current.variables.insert(name, value.into());
             }
         }
+        self.end_test(thread, transition);
         match transition {
             Transition::Next(next) => self.go(thread, next, output),
             Transition::End | Transition::None => self.complete(thread, output),

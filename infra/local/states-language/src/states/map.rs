@@ -5,6 +5,7 @@ mod distributed;
 mod item_batcher;
 mod item_reader;
 mod result_writer;
+mod tested;
 
 use serde_json::Value;
 
@@ -120,6 +121,13 @@ impl Map {
         self.distributed.is_some()
     }
 
+    /// Whether its items are read from somewhere else.
+    fn reads_items(&self) -> bool {
+        self.distributed
+            .as_ref()
+            .is_some_and(Distributed::reads_items)
+    }
+
     /// Something has become of the reading, the children or the writing of a distributed Map.
     pub(crate) fn arrived(
         &self,
@@ -153,6 +161,9 @@ impl Map {
         thread: ThreadId,
         state: &State,
     ) -> Result<(), Failure> {
+        if let Some(mock) = execution.mocked() {
+            return self.run_mocked(execution, thread, state, mock);
+        }
         if let Some(distributed) = &self.distributed {
             return distributed.run(self, execution, thread, state);
         }
@@ -221,8 +232,12 @@ impl Map {
         }
         let (text, items) = match &self.items_path {
             None => ("$", input.value().clone()),
+            // AWS calls a path into the context by what it is there.
             Some(path) => (
-                path.text(),
+                path.text()
+                    .strip_prefix('$')
+                    .filter(|text| text.starts_with('$'))
+                    .unwrap_or(path.text()),
                 seconds::at("ItemsPath", path, execution, thread, input.value())?,
             ),
         };

@@ -52,6 +52,10 @@ impl Parallel {
     ) -> Result<(), Failure> {
         let input = execution.effective_input(thread, state)?;
         let input = execution.arguments(thread, state, &input, Extra::default())?;
+        if let Some(mock) = execution.mocked() {
+            let result = execution.mock_result(thread, mock)?;
+            return execution.finish(thread, state, result);
+        }
         execution.record(
             thread,
             EventType::ParallelStateStarted,

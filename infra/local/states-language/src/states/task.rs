@@ -158,6 +158,10 @@ impl Task {
             })?),
             None => None,
         };
+        if let Some(mock) = execution.mocked() {
+            let result = execution.mock_result(thread, mock)?;
+            return execution.finish(thread, state, result);
+        }
         let start = StartTask {
             task: execution.task_id(),
             resource: self.resource.clone(),

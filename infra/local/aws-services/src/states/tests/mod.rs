@@ -10,5 +10,6 @@ mod recovery;
 mod redrive;
 mod requests;
 mod tasks;
+mod test_state;
 mod tokens;
 mod versions;

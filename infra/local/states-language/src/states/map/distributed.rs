@@ -79,6 +79,10 @@ fn label_problem(label: &str) -> Option<String> {
 }
 
 impl Distributed {
+    pub(super) fn reads_items(&self) -> bool {
+        self.reader.is_some()
+    }
+
     pub(super) fn read(
         child_type: ChildType,
         fields: &mut Fields<'_>,
