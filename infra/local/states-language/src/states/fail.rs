@@ -48,8 +48,15 @@ impl Fail {
         &self,
         execution: &mut Execution,
         thread: ThreadId,
-        _: &State,
+        state: &State,
     ) -> Result<(), Failure> {
+        if let Some(input) = execution
+            .thread(thread)
+            .map(|current| current.input.clone())
+            && state.flow.is_jsonpath()
+        {
+            execution.inspect("afterInputPath", &input);
+        }
         Err(Failure {
             error: self.words(self.error.as_ref(), execution, thread)?,
             cause: self.words(self.cause.as_ref(), execution, thread)?,
