@@ -8,8 +8,10 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 STACK = os.environ["STACK_NAME"]
@@ -79,6 +81,79 @@ def run_the_master():
     claim("the AWS CLI lists it", arn in [e["executionArn"] for e in listed["executions"]])
 
 
+def ended(states, arn):
+    for _ in range(600):
+        description = states.describe_execution(executionArn=arn)
+        if description["status"] != "RUNNING":
+            return description
+        time.sleep(0.05)
+    sys.exit(f"FAIL {arn} does not end")
+
+
+def versions_workers_and_tests():
+    # Without the setting boto3 puts `sync-` before the endpoint's name for StartSyncExecution and TestState.
+    states = boto3.client("stepfunctions", config=Config(inject_host_prefix=False))
+    role = "arn:aws:iam::000000000000:role/any"
+
+    def definition(**state):
+        return json.dumps({"StartAt": "S", "States": {"S": {**state, "End": True}}})
+
+    made = states.create_state_machine(name="versioned", roleArn=role, publish=True,
+                                       definition=definition(Type="Pass", Result=1))
+    machine, version = made["stateMachineArn"], made["stateMachineVersionArn"]
+    alias = states.create_state_machine_alias(
+        name="live", routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}])["stateMachineAliasArn"]
+    states.update_state_machine(stateMachineArn=machine, definition=definition(Type="Pass", Result=2))
+    run = ended(states, states.start_execution(stateMachineArn=alias)["executionArn"])
+    claim("an execution of an alias runs the version behind it",
+          (run["output"], run["stateMachineVersionArn"], run["stateMachineAliasArn"]) == ("1", version, alias))
+    listed = cli("stepfunctions", "list-state-machine-versions", "--state-machine-arn", machine)
+    claim("aws stepfunctions list-state-machine-versions lists it",
+          [v["stateMachineVersionArn"] for v in listed["stateMachineVersions"]] == [version])
+
+    express = states.create_state_machine(name="quick", roleArn=role, type="EXPRESS",
+                                          definition=definition(Type="Wait", Seconds=2))["stateMachineArn"]
+    answer = states.start_sync_execution(stateMachineArn=express, input='{"n": 1}')
+    claim("start_sync_execution answers with the output and a bill of two seconds",
+          answer["output"] == '{"n": 1}' and 2000 <= answer["billingDetails"]["billedDurationInMilliseconds"] < 5000)
+
+    activity = states.create_activity(name="by-hand")["activityArn"]
+    job = states.create_state_machine(name="job", roleArn=role, definition=definition(
+        Type="Task", Resource=activity, TimeoutSeconds=600))["stateMachineArn"]
+    with ThreadPoolExecutor(1) as pool:
+        polling = pool.submit(states.get_activity_task, activityArn=activity, workerName="boto3")
+        run = states.start_execution(stateMachineArn=job, input='{"n": 1}')["executionArn"]
+        task = polling.result(timeout=120)
+    time.sleep(0.2)
+    claim("the clock does not jump over a worker that is at its task",
+          states.describe_execution(executionArn=run)["status"] == "RUNNING")
+    states.send_task_success(taskToken=task["taskToken"], output='{"n": 2}')
+    claim("what a worker sends is the task's result", ended(states, run)["output"] == '{"n":2}')
+
+    fails = states.create_state_machine(name="fails", roleArn=role, definition=json.dumps(
+        {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Broken"}}}))["stateMachineArn"]
+    run = states.start_execution(stateMachineArn=fails)["executionArn"]
+    ended(states, run)
+    cli("stepfunctions", "redrive-execution", "--execution-arn", run)
+    types = [e["type"] for page in states.get_paginator("get_execution_history").paginate(executionArn=run)
+             for e in page["events"]]
+    claim("a redriven execution fails again, with its whole history",
+          (types[0], types[-1], types.count("ExecutionFailed")) == ("ExecutionStarted", "ExecutionFailed", 2))
+
+    tested = states.test_state(inspectionLevel="DEBUG", mock={"errorOutput": {"error": "Broken"}}, definition=json.dumps(
+        {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"},
+         "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 7}], "End": True}))
+    claim("test_state tells when a failure would be retried",
+          (tested["status"], tested["inspectionData"]["errorDetails"]["retryBackoffIntervalSeconds"]) == ("RETRIABLE", 7))
+    try:
+        states.start_execution(stateMachineArn="nonsense")
+        code = None
+    except ClientError as error:
+        code = error.response["Error"]
+    claim("an ARN that is none is refused in AWS's words",
+          code == {"Code": "InvalidArn", "Message": "Invalid Arn: 'Invalid ARN prefix: nonsense'"})
+
+
 def clusters_and_steps():
     emr = boto3.client("emr")
     clusters = [c for page in emr.get_paginator("list_clusters").paginate() for c in page["Clusters"]]
@@ -114,5 +189,6 @@ def the_rest():
 if __name__ == "__main__":
     buckets()
     run_the_master()
+    versions_workers_and_tests()
     clusters_and_steps()
     the_rest()

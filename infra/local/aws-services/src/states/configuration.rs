@@ -69,13 +69,6 @@ pub(super) fn read_encryption(input: &Value) -> Result<Option<Value>, ServiceErr
     Ok(Some(encryption))
 }
 
-/// Whether a key of the customer's encrypts what is kept.
-pub(super) fn has_own_key(settings: &Map<String, Value>) -> bool {
-    settings
-        .get("encryptionConfiguration")
-        .is_some_and(|encryption| encryption["type"] == "CUSTOMER_MANAGED_KMS_KEY")
-}
-
 /// Adds the configurations to a description, with AWS's own where none was given.
 pub(super) fn show(settings: &Map<String, Value>, answer: &mut Value) {
     answer["loggingConfiguration"] = json!({"level": "OFF", "includeExecutionData": false});

@@ -111,7 +111,11 @@ impl StepFunctions {
     }
 
     pub(super) fn describe_execution(&self, input: &Value) -> Result<Value, ServiceError> {
-        Ok(described(&*self.run(input)?, self.context.clock.now()))
+        let mut answer = described(&*self.run(input)?, self.context.clock.now());
+        if input["includedData"] == "METADATA_ONLY" {
+            leave_out_data(&mut answer);
+        }
+        Ok(answer)
     }
 
     pub(super) fn describe_state_machine_for_execution(
@@ -128,7 +132,10 @@ impl StepFunctions {
         let mut answer = json!({
             "stateMachineArn": run.machine_arn,
             "name": identity.state_machine_name,
-            "definition": machine.definition(),
+            "definition": match input["includedData"].as_str() {
+                Some("METADATA_ONLY") => "{}",
+                _ => machine.definition(),
+            },
             "roleArn": identity.role_arn,
             "updateDate": seconds(run.started),
         });
@@ -155,6 +162,17 @@ impl StepFunctions {
                 format!("Execution Does Not Exist: '{arn}'"),
             )
         })
+    }
+}
+
+/// `includedData: METADATA_ONLY`.
+pub(super) fn leave_out_data(description: &mut Value) {
+    for (member, details) in [("input", "inputDetails"), ("output", "outputDetails")] {
+        if let Some(members) = description.as_object_mut()
+            && members.shift_remove(member).is_some()
+        {
+            members.insert(details.to_owned(), json!({"included": false}));
+        }
     }
 }
 

@@ -97,6 +97,9 @@ impl StepFunctions {
         let ended = snapshot.ended.unwrap_or(run.started);
         let lasted = ended.duration_since(run.started).as_millis() as i64;
         let billed = (lasted + BILLED_UNIT - 1) / BILLED_UNIT * BILLED_UNIT;
+        if input["includedData"] == "METADATA_ONLY" {
+            executions::leave_out_data(&mut answer);
+        }
         answer["billingDetails"] = json!({
             "billedDurationInMilliseconds": billed.max(BILLED_UNIT),
             "billedMemoryUsedInMB": BILLED_MEMORY,

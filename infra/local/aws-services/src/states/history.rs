@@ -16,7 +16,10 @@ impl StepFunctions {
             indexes.reverse();
         }
         let list = format!("history of {} {reverse}", run.arn);
-        let (page, next) = pages::page(input, &list, indexes)?;
+        let (page, next) = match reverse {
+            true => pages::page_newest_first(input, &list, indexes)?,
+            false => pages::page(input, &list, indexes)?,
+        };
         let events = run.with_execution(|execution| {
             page.into_iter()
                 .map(|index| {

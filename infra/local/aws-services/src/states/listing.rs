@@ -72,7 +72,7 @@ impl StepFunctions {
                 .then_with(|| other.name.cmp(&one.name))
         });
         let list = format!("executions of {arn} {status:?} {redriven:?}");
-        let (page, next) = pages::page(input, &list, listed)?;
+        let (page, next) = pages::page_newest_first(input, &list, listed)?;
         let executions: Vec<Value> = page.iter().map(entry).collect();
         let mut answer = json!({"executions": executions});
         if let Some(next) = next {

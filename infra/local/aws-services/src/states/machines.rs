@@ -274,8 +274,7 @@ impl StepFunctions {
             "creationDate": seconds(version.map_or(machine.created, |version| version.created)),
         });
         answer["definition"] = match input["includedData"].as_str() {
-            // A definition is encrypted only under a customer's key; without one AWS shows it.
-            Some("METADATA_ONLY") if configuration::has_own_key(&revision.settings) => "{}".into(),
+            Some("METADATA_ONLY") => "{}".into(),
             _ => revision.definition.as_str().into(),
         };
         configuration::show(&revision.settings, &mut answer);

@@ -159,7 +159,8 @@ impl StepFunctions {
         });
         // The newest first.
         listed.reverse();
-        let (page, next) = pages::page(input, &format!("map runs of {}", run.arn), listed)?;
+        let (page, next) =
+            pages::page_newest_first(input, &format!("map runs of {}", run.arn), listed)?;
         let mut answer = json!({"mapRuns": page});
         if let Some(next) = next {
             answer["nextToken"] = next.into();

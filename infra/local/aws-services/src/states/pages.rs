@@ -14,6 +14,28 @@ pub(super) fn page<T>(
     list: &str,
     items: Vec<T>,
 ) -> Result<(Vec<T>, Option<String>), ServiceError> {
+    cut(input, list, items, |position, _| position)
+}
+
+/// As [`page`], of a list that grows at its front: a token is the number of items from its page on, so that none is shown
+/// twice.
+pub(super) fn page_newest_first<T>(
+    input: &Value,
+    list: &str,
+    items: Vec<T>,
+) -> Result<(Vec<T>, Option<String>), ServiceError> {
+    cut(input, list, items, |position, total| {
+        total.saturating_sub(position)
+    })
+}
+
+/// `counted` turns a position into a token's number, and back.
+fn cut<T>(
+    input: &Value,
+    list: &str,
+    items: Vec<T>,
+    counted: fn(usize, usize) -> usize,
+) -> Result<(Vec<T>, Option<String>), ServiceError> {
     let size = match input.get("maxResults") {
         None | Some(Value::Null) => 100,
         Some(value) => match value.as_u64() {
@@ -26,13 +48,17 @@ pub(super) fn page<T>(
     let start = match input.get("nextToken").and_then(Value::as_str) {
         None => 0,
         Some(token) => read(token, list)
+            .map(|number| counted(number, items.len()))
             .ok_or_else(|| ServiceError::new("InvalidToken", "Invalid Token: 'Invalid token'"))?,
     };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let total = items.len();
     let page: Vec<T> = items.into_iter().skip(start).take(size).collect();
     let end = start.saturating_add(page.len());
-    Ok((page, (end < total).then(|| write(end, list))))
+    Ok((
+        page,
+        (end < total).then(|| write(counted(end, total), list)),
+    ))
 }
 
 /// The answer of a list action: the page under `member`, and the next page's token.

@@ -210,3 +210,52 @@ async fn descriptions_name_the_variables_that_states_refer_to() {
         .unwrap();
     assert_eq!(described["variableReferences"], json!({"B": ["x"]}));
 }
+
+#[tokio::test]
+async fn metadata_only_leaves_out_definitions_and_data() {
+    let bench = Bench::new();
+    let machine = bench.machine("m", pass()).await;
+    let execution = bench
+        .start_execution(&machine, "one", json!({"n": 1}))
+        .await;
+    let only = |name: &str, arn: &str| json!({name: arn, "includedData": "METADATA_ONLY"});
+    let described = bench
+        .states("DescribeStateMachine", only("stateMachineArn", &machine))
+        .await
+        .unwrap();
+    assert_eq!(described["definition"], "{}");
+    let described = bench
+        .states("DescribeExecution", only("executionArn", &execution))
+        .await
+        .unwrap();
+    assert!(
+        described["input"].is_null() && described["output"].is_null(),
+        "{described}"
+    );
+    assert_eq!(described["outputDetails"], json!({"included": false}));
+    assert_eq!(described["status"], "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn pages_of_executions_show_each_once_while_new_ones_start() {
+    let bench = Bench::new();
+    let machine = bench.machine("m", pass()).await;
+    for number in 0..4 {
+        bench
+            .start_execution(&machine, &format!("old-{number}"), json!({}))
+            .await;
+    }
+    let mut input = json!({"stateMachineArn": machine, "maxResults": 2});
+    let first = bench.states("ListExecutions", input.clone()).await.unwrap();
+    bench.start_execution(&machine, "new", json!({})).await;
+    input["nextToken"] = first["nextToken"].clone();
+    let second = bench.states("ListExecutions", input).await.unwrap();
+    let mut names: Vec<String> = [&first, &second]
+        .iter()
+        .flat_map(|page| page["executions"].as_array().unwrap())
+        .map(|entry| entry["name"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["old-0", "old-1", "old-2", "old-3"]);
+    assert!(second.get("nextToken").is_none(), "{second}");
+}
