@@ -241,6 +241,7 @@ async fn pages_of_executions_show_each_once_while_new_ones_start() {
     let bench = Bench::new();
     let machine = bench.machine("m", pass()).await;
     for number in 0..4 {
+        bench.pass(std::time::Duration::from_secs(1)).await;
         bench
             .start_execution(&machine, &format!("old-{number}"), json!({}))
             .await;
