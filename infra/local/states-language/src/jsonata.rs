@@ -1,11 +1,28 @@
-//! Queries of the JSONata mode: the text between `{%` and `%}`. The library `jsonata-core` evaluates them; here they get what
-//! AWS adds: `$states`, the variables, functions of its own, limits, and its words for what fails. Templates hold queries, and
+//! Queries of the JSONata mode: the text between `{%` and `%}`. The crate `jsonata` evaluates them; here they get what
+//! AWS adds: `$states`, the variables, functions of its own, limits, and its sentences for what fails. Templates hold queries, and
 //! so do fields such as `Seconds` or `Condition`.
 
+mod functions;
+mod java_random;
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jsonata::{Expression, Limits, Members};
 use serde_json::Value;
+
+use functions::Surroundings;
 
 use crate::DiagnosticCode;
 use crate::scope::{EvaluationError, Scope};
+
+/// How deep AWS lets an evaluation nest.
+const DEEPEST: usize = 100;
+/// The longest list that AWS's memory limit lets an expression make.
+const LONGEST_SEQUENCE: usize = 873_782;
+/// About a second of work, for an expression that would never end.
+const MOST_STEPS: u64 = 10_000_000;
 
 /// A parsed expression; cheap to clone.
 #[derive(Debug, Clone)]
@@ -14,6 +31,9 @@ pub(crate) struct Query {
     text: String,
     /// The field that it stands in, as AWS names it: `Output/total`.
     field: String,
+    expression: Arc<Expression>,
+    /// Every `$name` in it, without the dollar.
+    names: BTreeSet<String>,
 }
 
 impl PartialEq for Query {
@@ -46,22 +66,42 @@ impl Query {
 
     /// Parses the text between the braces.
     pub(crate) fn parse(text: &str, field: &str) -> Result<Self, Vec<Invalid>> {
-        let _ = (text, field);
-        Err(vec![Invalid {
-            code: DiagnosticCode::UnsupportedFeature,
-            message: "JSONata expressions are not supported yet".to_owned(),
-        }])
+        let expression = Expression::parse(text).map_err(|error| {
+            vec![Invalid {
+                code: DiagnosticCode::InvalidJsonataExpression,
+                message: error.message,
+            }]
+        })?;
+        let references = expression.context_references();
+        if !references.is_empty() {
+            let refused = references.into_iter().map(|name| Invalid {
+                code: DiagnosticCode::UnsupportedJsonataExpression,
+                message: format!("Reference to '{name}' at the top level is not supported."),
+            });
+            return Err(refused.collect());
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            field: field.to_owned(),
+            expression: Arc::new(expression),
+            names: names(text),
+        })
     }
 
     /// Whether it reads `$states.errorOutput`, which only a catcher offers.
     pub(crate) fn reads_error_output(&self) -> bool {
-        self.text.contains("$states.errorOutput")
+        self.names.contains("states") && self.text.contains("$states.errorOutput")
     }
 
     /// The result, which must be JSON.
     pub(crate) fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, EvaluationError> {
-        let _ = scope;
-        Err(self.failed("is not supported yet."))
+        let result = self.run(scope)?;
+        if result.is_undefined() {
+            return Err(self.failed("returned nothing (undefined)."));
+        }
+        result
+            .to_json()
+            .ok_or_else(|| self.failed("returned an unsupported result type."))
     }
 
     /// The result, which must be of a type.
@@ -101,6 +141,73 @@ impl Query {
             ),
         }
     }
+
+    fn run(&self, scope: &mut Scope<'_>) -> Result<jsonata::Value, EvaluationError> {
+        let mut variables = Vec::new();
+        for (name, value) in scope.variables {
+            if self.names.contains(name) {
+                variables.push((name.as_str().into(), jsonata::Value::from_json(value)));
+            }
+        }
+        if self.names.contains("states") {
+            variables.push(("states".into(), self.states(scope)));
+        }
+        let draws = ["random", "shuffle", "uuid"]
+            .iter()
+            .any(|name| self.names.contains(*name));
+        let mut surroundings = Surroundings::of(scope, draws);
+        let limits = Limits {
+            depth: DEEPEST,
+            steps: MOST_STEPS,
+            sequence: LONGEST_SEQUENCE,
+        };
+        self.expression
+            .evaluate(
+                jsonata::Value::Undefined,
+                variables,
+                &mut surroundings,
+                limits,
+            )
+            .map_err(|error| {
+                // What has a code is a sentence of its own.
+                let joint = if error.code.is_empty() { ":" } else { "." };
+                self.failed(&format!("threw an error during evaluation{joint} {error}"))
+            })
+    }
+
+    /// `$states`, as far as the expression looks at it.
+    fn states(&self, scope: &Scope<'_>) -> jsonata::Value {
+        let mut states = Members::new();
+        let mut show = |member: &str, value: &dyn Fn() -> jsonata::Value| {
+            if self.looks_at_states(member) {
+                states.insert(member.into(), value());
+            }
+        };
+        show("input", &|| jsonata::Value::from_json(scope.input));
+        show("context", &|| {
+            jsonata::Value::from_json(scope.context.value())
+        });
+        if let Some(result) = scope.result {
+            show("result", &|| jsonata::Value::from_json(result));
+        }
+        if let Some(error) = scope.error_output {
+            show("errorOutput", &|| jsonata::Value::from_json(error));
+        }
+        jsonata::Value::Object(Rc::new(states))
+    }
+
+    /// Whether a member of `$states` may matter: `$states` alone is all of them.
+    fn looks_at_states(&self, member: &str) -> bool {
+        self.text.split("$states").skip(1).any(|after| {
+            let path = after.trim_start().strip_prefix('.').map(str::trim_start);
+            path.is_none_or(|path| {
+                ["input", "context", "result", "errorOutput"]
+                    .iter()
+                    .find(|known| path.starts_with(**known))
+                    .is_none_or(|known| *known == member)
+            })
+        })
+    }
 }
 
 /// A type as JSONata and AWS name it.
@@ -114,3 +221,20 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         Value::Object(_) => "object",
     }
 }
+
+/// Every `$name` of a text. What stands in a string or a comment is taken for one too, which does no harm.
+fn names(text: &str) -> BTreeSet<String> {
+    text.split('$')
+        .skip(1)
+        .map(|after| {
+            let end = after
+                .find(|character: char| !character.is_alphanumeric() && character != '_')
+                .unwrap_or(after.len());
+            after[..end].to_owned()
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

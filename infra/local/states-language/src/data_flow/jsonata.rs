@@ -102,3 +102,6 @@ fn refuse_error_output(template: &Template, location: &str, diagnostics: &mut Di
         );
     }
 }
+
+#[cfg(test)]
+mod tests;
