@@ -140,6 +140,11 @@ pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
+    if let Some((value, 0)) = short_number(digits)
+        && !digits.ends_with(b".")
+    {
+        return Some(if negative { -value } else { value });
+    }
     let end = digits
         .iter()
         .position(|byte| *byte == b'.')
@@ -165,8 +170,50 @@ pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
     Some(value)
 }
 
+/// Digits with at most one point among them, as a number without the point, and how many digits stand behind it: what nearly
+/// every number is. `None` for everything else, and where the digits might not fit a double exactly.
+#[inline]
+fn short_number(text: &[u8]) -> Option<(i64, usize)> {
+    // Fifteen digits are fewer than 2^53.
+    if text.is_empty() || text.len() > 16 {
+        return None;
+    }
+    let (mut value, mut point) = (0i64, None);
+    for (place, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value * 10 + i64::from(digit);
+        } else if *byte == b'.' && point.is_none() {
+            point = Some(place);
+        } else {
+            return None;
+        }
+    }
+    match point {
+        None if text.len() == 16 => None,
+        None => Some((value, 0)),
+        Some(_) if text.len() == 1 => None,
+        Some(place) => Some((value, text.len() - 1 - place)),
+    }
+}
+
+/// Powers of ten that are exact as doubles.
+const TENS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
 /// A double as Java's `Double.parseDouble` reads it.
 pub(crate) fn parse_double(text: &str) -> Option<f64> {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if let Some((value, behind)) = short_number(digits) {
+        // Both are exact, so that their quotient is the nearest double.
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53")]
+        let value = value as f64 / TENS[behind];
+        return Some(if negative { -value } else { value });
+    }
     let text = text.trim_matches(|character: char| character <= ' ');
     let unsigned = text.trim_start_matches(['+', '-']);
     match unsigned {
@@ -198,6 +245,15 @@ pub(crate) fn parse_decimal(text: &str, precision: u8, scale: i8) -> Option<i128
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
+    if let Some((value, behind)) = short_number(unsigned.as_bytes())
+        && let Ok(missing) = u32::try_from(i64::from(scale) - i64::try_from(behind).ok()?)
+        && let Some(value) = 10i128
+            .checked_pow(missing)
+            .and_then(|tens| tens.checked_mul(i128::from(value)))
+    {
+        let value = if negative { -value } else { value };
+        return fits(value, precision).then_some(value);
+    }
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (unsigned, 0),
@@ -261,6 +317,15 @@ pub(crate) fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
 pub(crate) fn parse_date(text: &str) -> Option<i32> {
     let text = text.trim();
     let date = text.split(' ').next()?;
+    if let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date.as_bytes()
+        && [y1, y2, y3, y4, m1, m2, d1, d2]
+            .iter()
+            .all(|byte| byte.is_ascii_digit())
+    {
+        let two = |tens: &u8, ones: &u8| u32::from(tens - b'0') * 10 + u32::from(ones - b'0');
+        let year = i64::from(two(y1, y2) * 100 + two(y3, y4));
+        return i32::try_from(carried(year, two(m1, m2), two(d1, d2))?).ok();
+    }
     let (rest, negative) = date
         .strip_prefix('-')
         .map_or((date, false), |rest| (rest, true));
@@ -384,6 +449,47 @@ mod tests {
         assert_eq!(parse_decimal("5e-3", 5, 2), Some(1));
         assert_eq!(parse_decimal(".5", 5, 0), Some(1));
         assert_eq!(rescale(-1235, 2, 1), Some(-124));
+    }
+
+    #[test]
+    fn the_short_way_reads_what_the_long_way_reads() {
+        for text in [
+            "0",
+            "-0",
+            "7",
+            "-7",
+            "+7",
+            "12.5",
+            ".5",
+            "5.",
+            "-.25",
+            "0.1",
+            "99999999999999.9",
+            "999999999999999",
+            "9007199254740993",
+            "123456789012345.6",
+            "1..2",
+            "1.2.3",
+            "1-2",
+            "0.000001",
+        ] {
+            let long = text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte))
+                .then(|| text.parse::<f64>().ok())
+                .flatten();
+            let short = parse_double(text);
+            assert_eq!(short.map(f64::to_bits), long.map(f64::to_bits), "{text}");
+        }
+        assert_eq!(parse_integer(b"999999999999999"), Some(999_999_999_999_999));
+        assert_eq!(
+            parse_integer(b"1234567890123456"),
+            Some(1_234_567_890_123_456)
+        );
+        assert_eq!(parse_integer(b".5"), Some(0));
+        assert_eq!(parse_decimal("-1.5", 3, 2), Some(-150));
+        assert_eq!(parse_decimal("123", 4, 2), None);
+        assert_eq!(parse_decimal("1.25", 4, 1), Some(13));
     }
 
     #[test]

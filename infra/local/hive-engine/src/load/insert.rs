@@ -11,7 +11,7 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::publish;
-use super::sink::{Sink, SinkPlan, Written};
+use super::sink::{Lane, Sink, SinkPlan, Written};
 use super::staging::Staging;
 use super::target::TableTarget;
 use super::writer::{OutputFormat, TextCodec};
@@ -259,14 +259,17 @@ impl Executor<'_> {
             format!(" partition ({})", clause.join(", "))
         };
         self.say(&format!("Loading data to table {name}{clause}"));
+        if table.is_partitioned() {
+            let partitions = self.publish_partitions(target, overwrite, &written)?;
+            return Ok(TableWritten {
+                database: Some(table.database.clone()),
+                table: table.name.clone(),
+                overwrite,
+                partitions,
+            });
+        }
         let mut partitions = Vec::new();
         for part in written {
-            let values: Vec<Option<String>> =
-                target.fixed.iter().chain(&part.values).cloned().collect();
-            if table.is_partitioned() {
-                self.publish_partition(target, overwrite, &part, values, &mut partitions)?;
-                continue;
-            }
             let directory = self.path(&table.location)?;
             place(&part.folder, &directory, overwrite)?;
             let figures =
@@ -291,64 +294,86 @@ impl Executor<'_> {
         })
     }
 
-    fn publish_partition(
+    /// Puts all partitions in their places, and records them with one change of the table's document: it holds all
+    /// partitions, and writing it once per partition would take longer than the load.
+    fn publish_partitions(
         &self,
         target: &TableTarget,
         overwrite: bool,
-        part: &Written,
-        values: Vec<Option<String>>,
-        partitions: &mut Vec<PartitionWritten>,
-    ) -> Result<(), Failure> {
+        written: &[Written],
+    ) -> Result<Vec<PartitionWritten>, Failure> {
         let table = &target.table;
-        let partition_name = table.partition_name(&values);
-        let location = match table.partitions.get(&partition_name) {
-            Some(partition) => partition.location.clone(),
-            None => table.default_partition_location(&values),
-        };
-        let directory = self.path(&location)?;
-        place(&part.folder, &directory, overwrite)?;
-        let figures =
+        let mut placed = Vec::new();
+        let mut refused = None;
+        for part in written {
+            let values: Vec<Option<String>> =
+                target.fixed.iter().chain(&part.values).cloned().collect();
+            let partition_name = table.partition_name(&values);
+            let location = match table.partitions.get(&partition_name) {
+                Some(partition) => partition.location.clone(),
+                None => table.default_partition_location(&values),
+            };
+            let directory = self.path(&location)?;
+            if let Err(failure) = place(&part.folder, &directory, overwrite) {
+                refused = Some(failure);
+                break;
+            }
+            placed.push((part, values, partition_name, location, directory));
+        }
+        let all_figures =
             self.engine
                 .metastore()
                 .update_table(&table.database, &table.name, |table| {
-                    let new = || Partition {
-                        values: values.clone(),
-                        location: location.clone(),
-                        parameters: BTreeMap::new(),
-                    };
-                    let partition = table
-                        .partitions
-                        .entry(partition_name.clone())
-                        .or_insert_with(new);
-                    figures(&directory, &mut partition.parameters, part, overwrite)
+                    placed
+                        .iter()
+                        .map(|(part, values, partition_name, location, directory)| {
+                            let new = || Partition {
+                                values: values.clone(),
+                                location: location.clone(),
+                                parameters: BTreeMap::new(),
+                            };
+                            let partition = table
+                                .partitions
+                                .entry(partition_name.clone())
+                                .or_insert_with(new);
+                            figures(directory, &mut partition.parameters, part, overwrite)
+                        })
+                        .collect::<Result<Vec<_>, Failure>>()
                 })?;
-        let named: Vec<(String, Option<String>)> = table
-            .partition_columns
-            .iter()
-            .map(|column| column.name.clone())
-            .zip(values)
-            .collect();
-        let shown: Vec<String> = named
-            .iter()
-            .map(|(column, value)| {
-                format!(
-                    "{column}={}",
-                    value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")
-                )
-            })
-            .collect();
-        self.say(&format!(
-            "Partition {}{{{}}} stats: {figures}",
-            table.full_name(),
-            shown.join(", ")
-        ));
-        partitions.push(PartitionWritten {
-            values: named,
-            rows: part.rows,
-            files: part.files,
-            bytes: part.bytes,
-        });
-        Ok(())
+        // Partitions that are in their places are recorded even if a later one could not follow.
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
+        let mut partitions = Vec::new();
+        for ((part, values, ..), figures) in placed.into_iter().zip(all_figures) {
+            let named: Vec<(String, Option<String>)> = table
+                .partition_columns
+                .iter()
+                .map(|column| column.name.clone())
+                .zip(values)
+                .collect();
+            let shown: Vec<String> = named
+                .iter()
+                .map(|(column, value)| {
+                    format!(
+                        "{column}={}",
+                        value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")
+                    )
+                })
+                .collect();
+            self.say(&format!(
+                "Partition {}{{{}}} stats: {figures}",
+                table.full_name(),
+                shown.join(", ")
+            ));
+            partitions.push(PartitionWritten {
+                values: named,
+                rows: part.rows,
+                files: part.files,
+                bytes: part.bytes,
+            });
+        }
+        Ok(partitions)
     }
 }
 
@@ -408,13 +433,14 @@ async fn run(
     let streams = execute_stream_partitioned(physical, context.task_ctx()).map_err(failure_of)?;
     let sink = Arc::new(Sink::new(plan, Arc::clone(staging)));
     let mut tasks: JoinSet<Result<(), Failure>> = JoinSet::new();
-    for (lane, mut stream) in streams.into_iter().enumerate() {
-        let sink = Arc::clone(&sink);
+    let lanes = streams.len();
+    for mut stream in streams {
+        let mut lane = Lane::new(Arc::clone(&sink), lanes)?;
         tasks.spawn(async move {
             while let Some(batch) = stream.next().await {
-                sink.write(&batch.map_err(failure_of)?, lane)?;
+                lane.write(&batch.map_err(failure_of)?)?;
             }
-            Ok(())
+            lane.finish()
         });
     }
     while let Some(done) = tasks.join_next().await {

@@ -1,27 +1,24 @@
-//! Takes a load's batches, sorts their rows into partitions, and keeps one open file per partition (more only when a partition
-//! is large and several threads write).
+//! Takes a load's batches: each thread has a [`Lane`], which sorts rows into partitions and gathers them in buffers of its own;
+//! full buffers are appended to the one file of their partition. What all buffers hold together is bounded.
 
-use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use parking_lot::Mutex;
 
+use super::route::Router;
 use super::staging::Staging;
-use super::writer::{FileWriter, OutputFormat};
+use super::writer::{Buffer, Encoder, OutputFile, OutputFormat};
 use crate::cast::{cast_array, text};
 use crate::error::Failure;
+use crate::orc::column::Rows;
 use crate::types::HiveType;
 
-/// From so many rows on a second thread writes a file of its own instead of waiting.
-const ROWS_WORTH_A_FILE: u64 = 1 << 20;
-/// A stripe is written when it holds so much, or less when many files are open.
-const LARGEST_STRIPE: usize = 64 << 20;
-const SMALLEST_STRIPE: usize = 256 << 10;
+/// A buffer is written when it holds so much, or less when there are many.
+const LARGEST_BUFFER: usize = 32 << 20;
 
 /// Values of the dynamic partition columns.
 pub(super) type Values = Vec<Option<String>>;
@@ -39,16 +36,15 @@ pub(super) struct SinkPlan {
     pub most_partitions: usize,
     /// What is said when there are more.
     pub too_many: String,
-    /// Bytes that all open files may hold together.
+    /// Bytes that the buffers of all lanes may hold together.
     pub memory: usize,
 }
 
-/// A partition's files.
-#[derive(Default)]
+/// A partition's file.
 struct Slot {
     folder: PathBuf,
     rows: AtomicU64,
-    writers: Mutex<BTreeMap<usize, Arc<Mutex<Option<FileWriter>>>>>,
+    file: Mutex<Option<OutputFile>>,
 }
 
 /// What was written for one partition.
@@ -60,12 +56,11 @@ pub(super) struct Written {
     pub bytes: u64,
 }
 
-/// Takes batches from several threads.
+/// The files of a load.
 pub(super) struct Sink {
     plan: SinkPlan,
     staging: Arc<Staging>,
     slots: Mutex<HashMap<Values, Arc<Slot>>>,
-    open_files: AtomicUsize,
 }
 
 impl Sink {
@@ -74,89 +69,12 @@ impl Sink {
             plan,
             staging,
             slots: Mutex::new(HashMap::new()),
-            open_files: AtomicUsize::new(0),
         }
     }
 
-    /// Writes a batch; `lane` numbers the thread.
-    pub(super) fn write(&self, batch: &RecordBatch, lane: usize) -> Result<(), Failure> {
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        let columns = self
-            .plan
-            .places
-            .iter()
-            .zip(&self.plan.columns)
-            .map(|(place, (_, kind))| match place {
-                Some(place) => cast_array(batch.column(*place), kind),
-                None => Ok(datafusion::arrow::array::new_null_array(
-                    &kind.arrow(),
-                    batch.num_rows(),
-                )),
-            });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        if self.plan.dynamic.is_empty() {
-            return self.append(Vec::new(), &columns, batch.num_rows(), lane);
-        }
-        let first = batch.num_columns() - self.plan.dynamic.len();
-        let values = self.plan.dynamic.iter().enumerate().map(
-            |(index, (_, kind))| -> Result<ArrayRef, Failure> {
-                text(&cast_array(batch.column(first + index), kind)?)
-            },
-        );
-        let values = values.collect::<Result<Vec<_>, _>>()?;
-        for (key, rows) in group(&values, batch.num_rows()) {
-            if rows.len() == batch.num_rows() {
-                self.append(key, &columns, rows.len(), lane)?;
-                continue;
-            }
-            let count = rows.len();
-            let rows = UInt32Array::from(rows);
-            let chosen = columns.iter().map(|column| take(column, &rows, None));
-            let chosen = chosen
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| Failure::Query(error.to_string()))?;
-            self.append(key, &chosen, count, lane)?;
-        }
-        Ok(())
-    }
-
-    fn append(
-        &self,
-        key: Values,
-        columns: &[ArrayRef],
-        rows: usize,
-        lane: usize,
-    ) -> Result<(), Failure> {
-        let slot = self.slot(key)?;
-        let before = slot.rows.fetch_add(rows as u64, Ordering::Relaxed);
-        let lane = if before < ROWS_WORTH_A_FILE { 0 } else { lane };
-        let writer = Arc::clone(slot.writers.lock().entry(lane).or_default());
-        let mut writer = writer.lock();
-        if writer.is_none() {
-            let path = slot
-                .folder
-                .join(format!("{lane:06}_0{}", self.plan.format.extension()));
-            *writer = Some(FileWriter::create(
-                &path,
-                &self.plan.columns,
-                &self.plan.format,
-            )?);
-            self.open_files.fetch_add(1, Ordering::Relaxed);
-        }
-        let share = self.plan.memory / self.open_files.load(Ordering::Relaxed).max(1);
-        match writer.as_mut() {
-            Some(writer) => {
-                writer.append(columns, rows, share.clamp(SMALLEST_STRIPE, LARGEST_STRIPE))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn slot(&self, key: Values) -> Result<Arc<Slot>, Failure> {
+    fn slot(&self, values: Values) -> Result<Arc<Slot>, Failure> {
         let mut slots = self.slots.lock();
-        if let Some(slot) = slots.get(&key) {
+        if let Some(slot) = slots.get(&values) {
             return Ok(Arc::clone(slot));
         }
         if slots.len() >= self.plan.most_partitions {
@@ -165,28 +83,24 @@ impl Sink {
         let folder = self.staging.folder(&format!("part-{}", slots.len()))?;
         let slot = Arc::new(Slot {
             folder,
-            ..Slot::default()
+            rows: AtomicU64::new(0),
+            file: Mutex::new(None),
         });
-        slots.insert(key, Arc::clone(&slot));
+        slots.insert(values, Arc::clone(&slot));
         Ok(slot)
     }
 
-    /// Ends all files; one entry per partition that got rows, in the order of their values.
+    /// Ends all files, when every lane has finished; one entry per partition that got rows, in the order of their values.
     pub(super) fn finish(&self) -> Result<Vec<Written>, Failure> {
         let mut all = Vec::new();
         for (values, slot) in self.slots.lock().drain() {
-            let (mut files, mut bytes) = (0, 0);
-            for writer in slot.writers.lock().values() {
-                if let Some(writer) = writer.lock().take() {
-                    bytes += writer.finish()?;
-                    files += 1;
-                }
-            }
-            let rows = slot.rows.load(Ordering::Relaxed);
+            let file = slot.file.lock().take();
+            let files = u64::from(file.is_some());
+            let bytes = file.map_or(Ok(0), OutputFile::finish)?;
             all.push(Written {
                 values,
                 folder: slot.folder.clone(),
-                rows,
+                rows: slot.rows.load(Ordering::Relaxed),
                 files,
                 bytes,
             });
@@ -196,38 +110,190 @@ impl Sink {
     }
 }
 
-/// Rows by their values, in the order in which each first appears. The empty text is NULL in a partition's name.
-fn group(values: &[ArrayRef], rows: usize) -> Vec<(Values, Vec<u32>)> {
-    let columns: Vec<_> = values
-        .iter()
-        .map(|column| column.as_string::<i32>())
-        .collect();
-    let mut groups: Vec<(Values, Vec<u32>)> = Vec::new();
-    let mut places: HashMap<Vec<Option<&str>>, usize> = HashMap::new();
-    let mut last: Option<(Vec<Option<&str>>, usize)> = None;
-    for row in 0..rows {
-        let key: Vec<Option<&str>> = columns
-            .iter()
-            .map(|column| {
-                let present = !datafusion::arrow::array::Array::is_null(*column, row);
-                present
-                    .then(|| column.value(row))
-                    .filter(|value| !value.is_empty())
-            })
-            .collect();
-        let number = u32::try_from(row).unwrap_or(u32::MAX);
-        let place = match &last {
-            Some((known, place)) if *known == key => *place,
-            _ => *places.entry(key.clone()).or_insert_with(|| {
-                groups.push((
-                    key.iter().map(|value| value.map(str::to_owned)).collect(),
-                    Vec::new(),
-                ));
-                groups.len() - 1
-            }),
-        };
-        groups[place].1.push(number);
-        last = Some((key, place));
+/// One thread's way into the files.
+pub(super) struct Lane {
+    sink: Arc<Sink>,
+    encoder: Encoder,
+    router: Router,
+    parts: Vec<Part>,
+    /// Places in `parts`.
+    places: HashMap<Values, usize>,
+    /// Bytes that the buffers hold, and may hold.
+    held: usize,
+    most_held: usize,
+}
+
+/// A partition as one lane sees it.
+struct Part {
+    slot: Arc<Slot>,
+    buffer: Buffer,
+    held: usize,
+    /// Rows of the batch at hand.
+    rows: Vec<u32>,
+}
+
+impl Lane {
+    /// One of `lanes` lanes.
+    pub(super) fn new(sink: Arc<Sink>, lanes: usize) -> Result<Self, Failure> {
+        Ok(Self {
+            encoder: Encoder::new(&sink.plan.format)?,
+            router: Router::default(),
+            parts: Vec::new(),
+            places: HashMap::new(),
+            held: 0,
+            most_held: sink.plan.memory / lanes.max(1),
+            sink,
+        })
     }
-    groups
+
+    /// Takes a batch.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        let count = batch.num_rows();
+        if count == 0 {
+            return Ok(());
+        }
+        let plan = &self.sink.plan;
+        let columns = plan
+            .places
+            .iter()
+            .zip(&plan.columns)
+            .map(|(place, (_, kind))| match place {
+                Some(place) => cast_array(batch.column(*place), kind),
+                None => Ok(new_null_array(&kind.arrow(), count)),
+            });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        if plan.dynamic.is_empty() {
+            let place = self.part(Vec::new())?;
+            self.append(place, &columns, Rows::All(count))?;
+            return self.keep_within_memory();
+        }
+        let first = batch.num_columns() - plan.dynamic.len();
+        let values = plan
+            .dynamic
+            .iter()
+            .enumerate()
+            .map(|(index, (_, kind))| cast_array(batch.column(first + index), kind));
+        let values = values.collect::<Result<Vec<ArrayRef>, _>>()?;
+        let mut router = std::mem::take(&mut self.router);
+        let routed = router.route(&values, count, |row| {
+            let place = self.part(partition_values(&values, row)?)?;
+            Ok(place)
+        });
+        self.router = router;
+        let mut touched = Vec::new();
+        for (row, place) in routed?.into_iter().enumerate() {
+            let rows = &mut self.parts[place].rows;
+            if rows.is_empty() {
+                touched.push(place);
+            }
+            rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+        }
+        for place in touched {
+            let mut rows = std::mem::take(&mut self.parts[place].rows);
+            let picked = if rows.len() == count {
+                Rows::All(count)
+            } else {
+                Rows::Picked(&rows)
+            };
+            self.append(place, &columns, picked)?;
+            rows.clear();
+            self.parts[place].rows = rows;
+        }
+        self.keep_within_memory()
+    }
+
+    /// Writes what is left in the buffers.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        (0..self.parts.len()).try_for_each(|place| self.flush(place))
+    }
+
+    fn part(&mut self, values: Values) -> Result<usize, Failure> {
+        if let Some(place) = self.places.get(&values) {
+            return Ok(*place);
+        }
+        let place = self.parts.len();
+        self.parts.push(Part {
+            slot: self.sink.slot(values.clone())?,
+            buffer: Buffer::new(&self.sink.plan.columns, &self.sink.plan.format),
+            held: 0,
+            rows: Vec::new(),
+        });
+        self.places.insert(values, place);
+        Ok(place)
+    }
+
+    fn append(
+        &mut self,
+        place: usize,
+        columns: &[ArrayRef],
+        rows: Rows<'_>,
+    ) -> Result<(), Failure> {
+        let part = &mut self.parts[place];
+        part.buffer.append(columns, rows)?;
+        part.slot
+            .rows
+            .fetch_add(rows.len() as u64, Ordering::Relaxed);
+        let held = part.buffer.held_bytes();
+        self.held = self.held + held - part.held;
+        part.held = held;
+        if held > LARGEST_BUFFER {
+            return self.flush(place);
+        }
+        Ok(())
+    }
+
+    /// Writes the largest buffers when all of them hold too much.
+    fn keep_within_memory(&mut self) -> Result<(), Failure> {
+        if self.held <= self.most_held {
+            return Ok(());
+        }
+        let mut order: Vec<usize> = (0..self.parts.len()).collect();
+        order.sort_unstable_by_key(|place| std::cmp::Reverse(self.parts[*place].held));
+        for place in order {
+            if self.held <= self.most_held / 2 {
+                break;
+            }
+            self.flush(place)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, place: usize) -> Result<(), Failure> {
+        let plan = &self.sink.plan;
+        let part = &mut self.parts[place];
+        if part.buffer.is_empty() {
+            return Ok(());
+        }
+        let encoded = part.buffer.finish(&mut self.encoder)?;
+        let held = part.buffer.held_bytes();
+        self.held = self.held + held - part.held;
+        part.held = held;
+        let mut file = part.slot.file.lock();
+        let file = match &mut *file {
+            Some(file) => file,
+            none => none.insert(OutputFile::create(
+                &part
+                    .slot
+                    .folder
+                    .join(format!("000000_0{}", plan.format.extension())),
+                &plan.columns,
+                &plan.format,
+            )?),
+        };
+        file.append(&encoded)
+    }
+}
+
+/// A row's values as they name its partition. The empty text is NULL there.
+fn partition_values(columns: &[ArrayRef], row: usize) -> Result<Values, Failure> {
+    use datafusion::arrow::array::{Array, AsArray};
+    columns
+        .iter()
+        .map(|column| {
+            let value = text(&column.slice(row, 1))?;
+            let value = value.as_string::<i32>();
+            let shown = (!value.is_null(0)).then(|| value.value(0));
+            Ok(shown.filter(|shown| !shown.is_empty()).map(str::to_owned))
+        })
+        .collect()
 }

@@ -1,16 +1,20 @@
-//! One output file of a load, in either format.
+//! One output file of a load, in either format: threads gather rows in buffers of their own, and what a buffer encodes to is
+//! appended to the file.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use bzip2::write::BzEncoder;
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{ArrayRef, UInt32Array};
+use datafusion::arrow::compute::take;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
 use crate::error::Failure;
-use crate::orc::Compression;
-use crate::orc::writer::OrcWriter;
+use crate::orc::column::Rows;
+use crate::orc::stripe::{Stripe, StripeBuilder};
+use crate::orc::writer::OrcFile;
+use crate::orc::{Compression, Compressor};
 use crate::script::variables::Variables;
 use crate::text::format::RowFormat;
 use crate::text::write::write_rows;
@@ -125,84 +129,166 @@ impl Write for TextFile {
     }
 }
 
-/// A file that is being written.
-pub(super) enum FileWriter {
-    Text {
-        path: PathBuf,
-        file: TextFile,
-        format: RowFormat,
-        kinds: Vec<HiveType>,
-    },
-    Orc(Box<OrcWriter>),
+/// What turns buffers into parts of a file; each thread has its own.
+pub(super) enum Encoder {
+    Text,
+    Orc(Compressor),
 }
 
-impl FileWriter {
+impl Encoder {
+    pub(super) fn new(format: &OutputFormat) -> Result<Self, Failure> {
+        match format {
+            OutputFormat::Text(..) => Ok(Self::Text),
+            OutputFormat::Orc(compression) => Compressor::new(*compression)
+                .map(Self::Orc)
+                .map_err(|error| Failure::Query(format!("cannot compress: {error}"))),
+        }
+    }
+}
+
+/// Rows that one thread has gathered for one file.
+pub(super) enum Buffer {
+    /// With the columns' types and the lines so far.
+    Text(RowFormat, Vec<HiveType>, Vec<u8>),
+    Orc(StripeBuilder),
+}
+
+/// A buffer's rows as they stand in the file.
+pub(super) enum Encoded {
+    Text(Vec<u8>),
+    Orc(Stripe),
+}
+
+impl Buffer {
+    pub(super) fn new(columns: &[(String, HiveType)], format: &OutputFormat) -> Self {
+        match format {
+            OutputFormat::Text(row, _) => {
+                let kinds = columns.iter().map(|(_, kind)| kind.clone()).collect();
+                Self::Text(row.clone(), kinds, Vec::new())
+            }
+            OutputFormat::Orc(_) => Self::Orc(StripeBuilder::new(columns)),
+        }
+    }
+
+    /// Appends rows of arrays, which have the Arrow types of the columns.
+    pub(super) fn append(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<(), Failure> {
+        let failed = |error: &dyn std::fmt::Display| Failure::Query(error.to_string());
+        match (self, rows) {
+            (Self::Text(format, kinds, lines), Rows::All(count)) => {
+                write_rows(lines, columns, kinds, count, format, |error| failed(&error))
+            }
+            (Self::Text(format, kinds, lines), Rows::Picked(rows)) => {
+                let picked = UInt32Array::from(rows.to_vec());
+                let columns = columns.iter().map(|column| take(column, &picked, None));
+                let columns = columns
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|error| failed(&error))?;
+                write_rows(lines, &columns, kinds, rows.len(), format, |error| {
+                    failed(&error)
+                })
+            }
+            (Self::Orc(stripe), rows) => {
+                stripe.append(columns, rows);
+                Ok(())
+            }
+        }
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Text(_, _, lines) => lines.capacity(),
+            Self::Orc(stripe) => stripe.held_bytes(),
+        }
+    }
+
+    /// Whether there is no row.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(_, _, lines) => lines.is_empty(),
+            Self::Orc(stripe) => stripe.is_empty(),
+        }
+    }
+
+    /// Encodes the rows so far; empties.
+    pub(super) fn finish(&mut self, encoder: &mut Encoder) -> Result<Encoded, Failure> {
+        match (self, encoder) {
+            (Self::Text(_, _, lines), _) => Ok(Encoded::Text(std::mem::take(lines))),
+            (Self::Orc(stripe), Encoder::Orc(compressor)) => stripe
+                .finish(compressor)
+                .map(Encoded::Orc)
+                .map_err(|error| Failure::Query(format!("cannot compress a stripe: {error}"))),
+            (Self::Orc(_), Encoder::Text) => Err(Failure::Query(
+                "a stripe was given to the encoder of text".to_owned(),
+            )),
+        }
+    }
+}
+
+/// A file that is being written.
+pub(super) enum OutputFile {
+    /// With its size.
+    Text(PathBuf, u64),
+    /// One compressed stream, which stays open.
+    Packed(PathBuf, Box<TextFile>),
+    Orc(Box<OrcFile>),
+}
+
+impl OutputFile {
     pub(super) fn create(
         path: &Path,
         columns: &[(String, HiveType)],
         format: &OutputFormat,
     ) -> Result<Self, Failure> {
         match format {
-            OutputFormat::Text(row, codec) => {
+            OutputFormat::Text(_, codec) => {
                 let file = File::create(path).map_err(Failure::file("cannot create", path))?;
-                Ok(Self::Text {
-                    path: path.to_path_buf(),
-                    file: TextFile::new(file, *codec),
-                    format: row.clone(),
-                    kinds: columns.iter().map(|(_, kind)| kind.clone()).collect(),
+                Ok(match codec {
+                    TextCodec::Plain => Self::Text(path.to_path_buf(), 0),
+                    _ => Self::Packed(path.to_path_buf(), Box::new(TextFile::new(file, *codec))),
                 })
             }
-            OutputFormat::Orc(compression) => Ok(Self::Orc(Box::new(OrcWriter::create(
-                path,
-                columns.to_vec(),
-                *compression,
-            )?))),
+            OutputFormat::Orc(compression) => {
+                let file = OrcFile::create(path, columns.to_vec(), *compression)?;
+                Ok(Self::Orc(Box::new(file)))
+            }
         }
     }
 
-    /// Appends rows, and lets go of what is held beyond `most_held` bytes.
-    pub(super) fn append(
-        &mut self,
-        columns: &[ArrayRef],
-        rows: usize,
-        most_held: usize,
-    ) -> Result<(), Failure> {
-        match self {
-            Self::Text {
-                path,
-                file,
-                format,
-                kinds,
-            } => write_rows(
-                file,
-                columns,
-                kinds,
-                rows,
-                format,
-                Failure::file("cannot write", path),
-            ),
-            Self::Orc(writer) => {
-                writer.append(columns, rows);
-                if writer.held_bytes() > most_held {
-                    writer.flush_stripe()
-                } else {
-                    Ok(())
-                }
+    /// Appends what a buffer gave. The file is closed again, unless it is compressed as a whole: a load may write more files
+    /// than may be open at once.
+    pub(super) fn append(&mut self, encoded: &Encoded) -> Result<(), Failure> {
+        match (self, encoded) {
+            (Self::Text(path, size), Encoded::Text(lines)) => {
+                let refused = || Failure::file("cannot write", path);
+                let mut file = File::options()
+                    .append(true)
+                    .open(&*path)
+                    .map_err(refused())?;
+                file.write_all(lines).map_err(refused())?;
+                *size += lines.len() as u64;
+                Ok(())
             }
+            (Self::Packed(path, file), Encoded::Text(lines)) => file
+                .write_all(lines)
+                .map_err(Failure::file("cannot write", path)),
+            (Self::Orc(file), Encoded::Orc(stripe)) => file.append(stripe),
+            _ => Err(Failure::Query(
+                "rows of one format were given to a file of another".to_owned(),
+            )),
         }
     }
 
     /// Ends the file; answers with its bytes.
     pub(super) fn finish(self) -> Result<u64, Failure> {
         match self {
-            Self::Text { path, file, .. } => {
-                file.finish()
-                    .map_err(Failure::file("cannot write", &path))?;
-                let written =
-                    std::fs::metadata(&path).map_err(Failure::file("cannot read", &path))?;
-                Ok(written.len())
+            Self::Text(_, size) => Ok(size),
+            Self::Packed(path, file) => {
+                let refused = || Failure::file("cannot write", &path);
+                file.finish().map_err(refused())?;
+                Ok(path.metadata().map_err(refused())?.len())
             }
-            Self::Orc(writer) => writer.finish(),
+            Self::Orc(file) => file.finish(),
         }
     }
 }

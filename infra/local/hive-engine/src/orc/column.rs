@@ -1,6 +1,6 @@
 //! One column of a stripe that is being written: its values, its children, its statistics. Called by the writer.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{ArrayAccessor, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, TimestampMicrosecondType,
@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{
 use super::integers::Integers;
 use super::protobuf::{Message, varint};
 use super::runs::{Bits, encode_bytes};
-use super::statistics::{Range, Statistics};
+use super::statistics::{Integral, Range, Statistics};
 use super::strings::{TextStreams, Texts};
 use crate::types::HiveType;
 
@@ -26,6 +26,68 @@ const DICTIONARY_V2: u64 = 3;
 
 /// 2015-01-01, from which ORC counts timestamps, in seconds since 1970.
 const TIMESTAMP_BASE: i64 = 1_420_070_400;
+
+/// Rows of an array.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rows<'a> {
+    /// The first so many.
+    All(usize),
+    /// These, in this order.
+    Picked(&'a [u32]),
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::All(count) => count,
+            Self::Picked(rows) => rows.len(),
+        }
+    }
+
+    fn numbers(self) -> impl Iterator<Item = usize> + use<'a> {
+        let (all, picked) = match self {
+            Self::All(count) => (0..count, [].as_slice()),
+            Self::Picked(rows) => (0..0, rows),
+        };
+        all.chain(picked.iter().map(|row| *row as usize))
+    }
+}
+
+/// Calls with each value that is not NULL.
+fn each<A: ArrayAccessor>(array: A, rows: Rows<'_>, mut body: impl FnMut(A::Item)) {
+    let without_nulls = array.null_count() == 0;
+    match rows {
+        Rows::All(count) if without_nulls => (0..count).for_each(|row| body(array.value(row))),
+        Rows::Picked(rows) if without_nulls => {
+            rows.iter().for_each(|row| body(array.value(*row as usize)));
+        }
+        rows => rows
+            .numbers()
+            .filter(|row| array.is_valid(*row))
+            .for_each(|row| body(array.value(row))),
+    }
+}
+
+/// The places of the members of lists or maps, whose lengths are written.
+fn members(
+    array: &ArrayRef,
+    rows: Rows<'_>,
+    offsets: &[i32],
+    lengths: &mut Integers,
+    statistics: &mut Statistics,
+) -> Vec<u32> {
+    let mut places = Vec::new();
+    for row in rows.numbers().filter(|row| array.is_valid(*row)) {
+        let (from, to) = (
+            offsets[row].cast_unsigned(),
+            offsets[row + 1].cast_unsigned(),
+        );
+        lengths.push(i64::from(to - from));
+        statistics.integer(i64::from(to - from));
+        places.extend(from..to);
+    }
+    places
+}
 
 /// A column and its children.
 pub(super) struct ColumnWriter {
@@ -105,71 +167,78 @@ impl ColumnWriter {
         }
     }
 
-    /// Appends an array, which has the Arrow type of this column.
-    pub(super) fn append(&mut self, array: &ArrayRef) {
-        for row in 0..array.len() {
-            self.present.push(!array.is_null(row));
-        }
-        let nulls = array.null_count();
+    /// Appends rows of an array, which has the Arrow type of this column.
+    pub(super) fn append(&mut self, array: &ArrayRef, rows: Rows<'_>) {
+        let nulls = if array.null_count() == 0 {
+            self.present.push_set(rows.len());
+            0
+        } else {
+            rows.numbers()
+                .map(|row| {
+                    let is_null = array.is_null(row);
+                    self.present.push(!is_null);
+                    usize::from(is_null)
+                })
+                .sum()
+        };
         self.statistics.has_null |= nulls > 0;
-        self.statistics.values += (array.len() - nulls) as u64;
+        self.statistics.values += (rows.len() - nulls) as u64;
         let statistics = &mut self.statistics;
-        macro_rules! each {
-            ($array:expr, $body:expr) => {
-                for value in $array.iter().flatten() {
-                    $body(value);
-                }
-            };
-        }
         match (&mut self.values, &self.kind) {
-            (Values::Bits(bits), _) => each!(array.as_boolean(), |value: bool| {
+            (Values::Bits(bits), _) => each(array.as_boolean(), rows, |value| {
                 bits.push(value);
                 statistics.integer(i64::from(value));
             }),
-            (Values::Bytes(bytes), _) => each!(array.as_primitive::<Int8Type>(), |value: i8| {
+            (Values::Bytes(bytes), _) => each(array.as_primitive::<Int8Type>(), rows, |value| {
                 bytes.push(value.cast_unsigned());
                 statistics.integer(i64::from(value));
             }),
             (Values::Integers(integers), kind) => {
+                let mut found = Integral::default();
                 let mut push = |value: i64| {
                     integers.push(value);
-                    statistics.integer(value);
+                    found.add(value);
                 };
                 match kind {
                     HiveType::SmallInt => {
-                        each!(array.as_primitive::<Int16Type>(), |value: i16| push(
-                            i64::from(value)
-                        ))
+                        each(array.as_primitive::<Int16Type>(), rows, |value| {
+                            push(i64::from(value));
+                        });
                     }
-                    HiveType::Int => each!(array.as_primitive::<Int32Type>(), |value: i32| push(
-                        i64::from(value)
-                    )),
-                    HiveType::Date => each!(array.as_primitive::<Date32Type>(), |value: i32| push(
-                        i64::from(value)
-                    )),
-                    _ => each!(array.as_primitive::<Int64Type>(), &mut push),
+                    HiveType::Int => each(array.as_primitive::<Int32Type>(), rows, |value| {
+                        push(i64::from(value));
+                    }),
+                    HiveType::Date => each(array.as_primitive::<Date32Type>(), rows, |value| {
+                        push(i64::from(value));
+                    }),
+                    _ => each(array.as_primitive::<Int64Type>(), rows, push),
                 }
+                statistics.integers(&found);
             }
             (Values::Raw(bytes), HiveType::Float) => {
-                each!(array.as_primitive::<Float32Type>(), |value: f32| {
+                bytes.reserve(rows.len() * size_of::<f32>());
+                each(array.as_primitive::<Float32Type>(), rows, |value| {
                     bytes.extend_from_slice(&value.to_le_bytes());
                     statistics.double(f64::from(value));
-                })
+                });
             }
-            (Values::Raw(bytes), _) => each!(array.as_primitive::<Float64Type>(), |value: f64| {
-                bytes.extend_from_slice(&value.to_le_bytes());
-                statistics.double(value);
-            }),
+            (Values::Raw(bytes), _) => {
+                bytes.reserve(rows.len() * size_of::<f64>());
+                each(array.as_primitive::<Float64Type>(), rows, |value| {
+                    bytes.extend_from_slice(&value.to_le_bytes());
+                    statistics.double(value);
+                });
+            }
             (Values::Texts(texts), kind) => {
                 let width = if let HiveType::Char(width) = kind {
                     *width as usize
                 } else {
                     0
                 };
-                each!(array.as_string::<i32>(), |value: &str| {
+                each(array.as_string::<i32>(), rows, |value| {
                     statistics.text(value.as_bytes());
                     // CHAR is stored with the spaces that it is declared to have.
-                    if value.chars().count() < width {
+                    if width > 0 && value.chars().count() < width {
                         texts.push(format!("{value:width$}").as_bytes());
                     } else {
                         texts.push(value.as_bytes());
@@ -177,24 +246,25 @@ impl ColumnWriter {
                 });
             }
             (Values::Binary(bytes, lengths), _) => {
-                each!(array.as_binary::<i32>(), |value: &[u8]| {
+                each(array.as_binary::<i32>(), rows, |value| {
                     let length = i64::try_from(value.len()).unwrap_or(i64::MAX);
                     bytes.extend_from_slice(value);
                     lengths.push(length);
                     statistics.integer(length);
-                })
+                });
             }
             (Values::Pair(mantissas, scales), HiveType::Decimal(_, scale)) => {
-                each!(array.as_primitive::<Decimal128Type>(), |value: i128| {
+                each(array.as_primitive::<Decimal128Type>(), rows, |value| {
                     wide_varint(mantissas, value);
                     scales.push(i64::from(*scale));
                     statistics.decimal(value);
                 });
             }
             (Values::Timestamps(seconds, nanos), _) => {
-                each!(
+                each(
                     array.as_primitive::<TimestampMicrosecondType>(),
-                    |value: i64| {
+                    rows,
+                    |value| {
                         let (second, nano) = (
                             value.div_euclid(1_000_000),
                             value.rem_euclid(1_000_000) * 1000,
@@ -205,62 +275,47 @@ impl ColumnWriter {
                         seconds.push(stored - TIMESTAMP_BASE);
                         nanos.push(packed_nanos(nano));
                         statistics.integer(value);
-                    }
+                    },
                 );
             }
             (Values::Lengths(lengths), HiveType::Array(_)) => {
                 let list = array.as_list::<i32>();
-                for row in (0..list.len()).filter(|row| !list.is_null(*row)) {
-                    let items = list.value(row);
-                    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-                    lengths.push(length);
-                    statistics.integer(length);
-                    self.children[0].append(&items);
-                }
+                let items = members(array, rows, list.value_offsets(), lengths, statistics);
+                self.children[0].append(list.values(), Rows::Picked(&items));
             }
             (Values::Lengths(lengths), _) => {
                 let map = array.as_map();
-                for row in (0..map.len()).filter(|row| !map.is_null(*row)) {
-                    let entries = map.value(row);
-                    let length = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-                    lengths.push(length);
-                    statistics.integer(length);
-                    for (child, column) in self.children.iter_mut().zip(entries.columns()) {
-                        child.append(column);
-                    }
+                let entries = members(array, rows, map.value_offsets(), lengths, statistics);
+                for (child, column) in self.children.iter_mut().zip(map.entries().columns()) {
+                    child.append(column, Rows::Picked(&entries));
                 }
             }
             (Values::None | Values::Pair(..), _) => {
                 if let Some(fields) = array.as_struct_opt() {
+                    // A NULL struct's fields are not stored.
                     let present: Option<Vec<u32>> = (nulls > 0).then(|| {
-                        (0..array.len())
+                        rows.numbers()
                             .filter(|row| !array.is_null(*row))
                             .filter_map(|row| u32::try_from(row).ok())
                             .collect()
                     });
                     for (child, column) in self.children.iter_mut().zip(fields.columns()) {
-                        match &present {
-                            None => child.append(column),
-                            // A NULL struct's fields are not stored.
-                            Some(rows) => rows
-                                .iter()
-                                .for_each(|row| child.append(&column.slice(*row as usize, 1))),
-                        }
+                        child.append(column, present.as_deref().map_or(rows, Rows::Picked));
                     }
                 }
             }
         }
     }
 
-    /// Bytes held, about.
+    /// Bytes held.
     pub(super) fn size(&self) -> usize {
         let own = match &self.values {
             Values::Bits(bits) => bits.size(),
-            Values::Bytes(bytes) | Values::Raw(bytes) => bytes.len(),
+            Values::Bytes(bytes) | Values::Raw(bytes) => bytes.capacity(),
             Values::Integers(integers) | Values::Lengths(integers) => integers.size(),
             Values::Texts(texts) => texts.size(),
             Values::Binary(bytes, integers) | Values::Pair(bytes, integers) => {
-                bytes.len() + integers.size()
+                bytes.capacity() + integers.size()
             }
             Values::Timestamps(seconds, nanos) => seconds.size() + nanos.size(),
             Values::None => 0,
@@ -349,6 +404,7 @@ impl ColumnWriter {
 /// Zigzag and seven bits per byte for 128 bits.
 fn wide_varint(bytes: &mut Vec<u8>, value: i128) {
     let mut rest = ((value << 1) ^ (value >> 127)).cast_unsigned();
+    // The usual case does not need 128 bits.
     while rest > u128::from(u64::MAX) {
         bytes.push(rest.to_le_bytes()[0] | 0x80);
         rest >>= 7;

@@ -6,6 +6,8 @@ use crate::error::Failure;
 
 /// Bytes of a chunk before compression.
 pub(super) const BLOCK: usize = 256 * 1024;
+/// Higher levels cost several times the CPU for a few percent of size.
+const ZSTD_LEVEL: i32 = 1;
 
 /// `orc.compress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,17 +42,38 @@ impl Compression {
             Self::Zstd => 5,
         }
     }
+}
+
+/// Compresses streams; keeps its working memory between them.
+pub(crate) struct Compressor {
+    compression: Compression,
+    zstd: Option<zstd::bulk::Compressor<'static>>,
+    scratch: Vec<u8>,
+}
+
+impl Compressor {
+    pub(crate) fn new(compression: Compression) -> std::io::Result<Self> {
+        let zstd = match compression {
+            Compression::Zstd => Some(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
+            _ => None,
+        };
+        Ok(Self {
+            compression,
+            zstd,
+            scratch: Vec::new(),
+        })
+    }
 
     /// Appends a stream, cut into chunks and compressed; a chunk that does not shrink is kept as it is.
-    pub(super) fn append(self, stream: &[u8], output: &mut Vec<u8>) -> std::io::Result<()> {
-        if self == Self::None {
+    pub(super) fn append(&mut self, stream: &[u8], output: &mut Vec<u8>) -> std::io::Result<()> {
+        if self.compression == Compression::None {
             output.extend_from_slice(stream);
             return Ok(());
         }
         for chunk in stream.chunks(BLOCK) {
-            let packed = self.pack(chunk)?;
-            let (bytes, is_original) = if packed.len() < chunk.len() {
-                (packed.as_slice(), 0)
+            self.pack(chunk)?;
+            let (bytes, is_original) = if self.scratch.len() < chunk.len() {
+                (self.scratch.as_slice(), 0)
             } else {
                 (chunk, 1)
             };
@@ -62,20 +85,38 @@ impl Compression {
         Ok(())
     }
 
-    fn pack(self, chunk: &[u8]) -> std::io::Result<Vec<u8>> {
-        match self {
-            Self::None => Ok(chunk.to_vec()),
-            Self::Zlib => {
-                let mut encoder =
-                    flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    /// Compresses a chunk into the working memory.
+    fn pack(&mut self, chunk: &[u8]) -> std::io::Result<()> {
+        let packed = &mut self.scratch;
+        packed.clear();
+        match self.compression {
+            Compression::None => packed.extend_from_slice(chunk),
+            Compression::Zlib => {
+                let level = flate2::Compression::default();
+                let mut encoder = flate2::write::DeflateEncoder::new(packed, level);
                 encoder.write_all(chunk)?;
-                encoder.finish()
+                encoder.finish()?;
             }
-            Self::Snappy => snap::raw::Encoder::new()
-                .compress_vec(chunk)
-                .map_err(std::io::Error::other),
-            Self::Lz4 => Ok(lz4_flex::block::compress(chunk)),
-            Self::Zstd => zstd::bulk::compress(chunk, 1),
+            Compression::Snappy => {
+                packed.resize(snap::raw::max_compress_len(chunk.len()), 0);
+                let size = snap::raw::Encoder::new()
+                    .compress(chunk, packed)
+                    .map_err(std::io::Error::other)?;
+                packed.truncate(size);
+            }
+            Compression::Lz4 => {
+                packed.resize(lz4_flex::block::get_maximum_output_size(chunk.len()), 0);
+                let size =
+                    lz4_flex::block::compress_into(chunk, packed).map_err(std::io::Error::other)?;
+                packed.truncate(size);
+            }
+            Compression::Zstd => {
+                packed.reserve(zstd::zstd_safe::compress_bound(chunk.len()));
+                if let Some(zstd) = &mut self.zstd {
+                    zstd.compress_to_buffer(chunk, packed)?;
+                }
+            }
         }
+        Ok(())
     }
 }

@@ -6,6 +6,9 @@ use super::protobuf::{varint, zigzag};
 const LONGEST_RUN: usize = 512;
 /// Shorter runs cost more as a run than among literals.
 const SHORTEST_RUN: usize = 6;
+/// Kinds of runs.
+const DIRECT: usize = 1;
+const DELTA: usize = 3;
 
 /// Encodes a stream of integers value by value.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ impl Integers {
     pub(super) fn signed() -> Self {
         Self {
             is_signed: true,
-            pending: Vec::with_capacity(LONGEST_RUN),
+            pending: Vec::new(),
             output: Vec::new(),
         }
     }
@@ -32,6 +35,7 @@ impl Integers {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, value: i64) {
         self.pending.push(value);
         if self.pending.len() == LONGEST_RUN {
@@ -39,14 +43,15 @@ impl Integers {
         }
     }
 
-    /// Bytes so far, about.
+    /// Bytes held.
     pub(super) fn size(&self) -> usize {
-        self.output.len() + self.pending.len() * 8
+        self.output.capacity() + self.pending.capacity() * size_of::<i64>()
     }
 
     /// The encoded stream; empties.
     pub(super) fn take(&mut self) -> Vec<u8> {
         self.flush();
+        self.pending = Vec::new();
         std::mem::take(&mut self.output)
     }
 
@@ -57,7 +62,7 @@ impl Integers {
         while at < values.len() {
             let run = fixed_delta_run(&values[at..]);
             if run >= SHORTEST_RUN {
-                self.direct(&values[literals..at]);
+                self.literals(&values[literals..at]);
                 self.fixed_delta(&values[at..at + run]);
                 at += run;
                 literals = at;
@@ -66,11 +71,12 @@ impl Integers {
                 at += (run - 1).max(1);
             }
         }
-        self.direct(&values[literals..]);
+        self.literals(&values[literals..]);
         self.pending = values;
         self.pending.clear();
     }
 
+    #[inline]
     fn encode(&self, value: i64) -> u64 {
         if self.is_signed {
             zigzag(value)
@@ -91,7 +97,7 @@ impl Integers {
                 .extend_from_slice(&encoded.to_be_bytes()[8 - width as usize..]);
             return;
         }
-        self.header(3, 0, values.len());
+        self.header(DELTA, 0, values.len());
         let encoded = self.encode(first);
         varint(&mut self.output, encoded);
         varint(&mut self.output, zigzag(delta));
@@ -104,7 +110,8 @@ impl Integers {
             .extend_from_slice(&header.to_be_bytes()[size_of::<usize>() - 2..]);
     }
 
-    fn direct(&mut self, values: &[i64]) {
+    /// Values that hold no run: each packed as it is, or its distance from the one before where that is narrower.
+    fn literals(&mut self, values: &[i64]) {
         if values.is_empty() {
             return;
         }
@@ -112,21 +119,72 @@ impl Integers {
             .iter()
             .fold(0, |all, value| all | self.encode(*value));
         let (code, width) = width_code(64 - widest.leading_zeros());
-        self.header(1, code, values.len());
-        let (mut gathered, mut bits) = (0u128, 0u32);
-        for value in values {
-            gathered = gathered << width | u128::from(self.encode(*value));
-            bits += width;
-            while bits >= 8 {
-                bits -= 8;
-                self.output.push((gathered >> bits).to_le_bytes()[0]);
+        if let Some(widest_delta) = monotonic(values) {
+            // A width of one bit means something else here.
+            let (delta_code, delta_width) = width_code((64 - widest_delta.leading_zeros()).max(2));
+            if delta_width < width {
+                self.header(DELTA, delta_code, values.len());
+                let first = self.encode(values[0]);
+                varint(&mut self.output, first);
+                varint(&mut self.output, zigzag(values[1] - values[0]));
+                let deltas = values[1..].windows(2).map(|pair| pair[0].abs_diff(pair[1]));
+                pack(deltas, delta_width, &mut self.output);
+                return;
             }
-            gathered &= (1 << bits) - 1;
         }
-        if bits > 0 {
-            self.output.push((gathered << (8 - bits)).to_le_bytes()[0]);
+        self.header(DIRECT, code, values.len());
+        if self.is_signed {
+            let encoded = values.iter().map(|value| zigzag(*value));
+            pack(encoded, width, &mut self.output);
+        } else {
+            let encoded = values.iter().map(|value| value.cast_unsigned());
+            pack(encoded, width, &mut self.output);
         }
     }
+}
+
+/// Appends numbers of `width` bits each, the highest bit first; the last byte is filled with zeros.
+fn pack(values: impl Iterator<Item = u64>, width: u32, output: &mut Vec<u8>) {
+    if width.is_multiple_of(8) {
+        let unused = 8 - width as usize / 8;
+        for value in values {
+            output.extend_from_slice(&value.to_be_bytes()[unused..]);
+        }
+        return;
+    }
+    // Widths that are no whole bytes have at most 30 bits: with 31 that wait they fit.
+    let (mut gathered, mut bits) = (0u64, 0u32);
+    for value in values {
+        gathered = gathered << width | value;
+        bits += width;
+        if bits >= 32 {
+            bits -= 32;
+            output.extend_from_slice(&(gathered >> bits).to_be_bytes()[4..]);
+            gathered &= (1 << bits) - 1;
+        }
+    }
+    if bits > 0 {
+        let rest = (gathered << (64 - bits)).to_be_bytes();
+        output.extend_from_slice(&rest[..bits.div_ceil(8) as usize]);
+    }
+}
+
+/// The widest distance behind the second value, if values only rise or only fall. The first two must differ, because
+/// their distance tells the direction.
+fn monotonic(values: &[i64]) -> Option<u64> {
+    let (first, second, last) = (*values.first()?, *values.get(1)?, *values.last()?);
+    if values.len() < 3 || first == second || last.checked_sub(first).is_none() {
+        return None;
+    }
+    let is_rising = second > first;
+    let mut widest = 0;
+    for pair in values[1..].windows(2) {
+        if (pair[1] > pair[0]) != is_rising && pair[1] != pair[0] {
+            return None;
+        }
+        widest |= pair[0].abs_diff(pair[1]);
+    }
+    Some(widest)
 }
 
 /// How many values from the first on differ from their predecessor by the same amount.
@@ -192,6 +250,17 @@ mod tests {
         assert_eq!(encoded(Integers::unsigned(), &[7; 100]), [0xc0, 99, 7, 0]);
         let falling: Vec<i64> = (0..100).map(|value| -2 * value).collect();
         assert_eq!(encoded(Integers::signed(), &falling), [0xc0, 99, 0, 3]);
+    }
+
+    #[test]
+    fn rising_values_are_packed_as_distances() {
+        assert_eq!(
+            encoded(Integers::unsigned(), &[2, 3, 5, 7, 11, 13, 17, 19, 23, 29]),
+            // The specification's example takes four bits, where three are enough.
+            [0xc4, 0x09, 0x02, 0x02, 0x4a, 0x28, 0xa6]
+        );
+        // Equal values at the beginning tell no direction.
+        assert_eq!(encoded(Integers::unsigned(), &[9, 9, 5, 1, 0])[0] >> 6, 1);
     }
 
     #[test]

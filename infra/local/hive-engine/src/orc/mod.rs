@@ -1,14 +1,16 @@
-//! ORC files: read through orc-rust ([`read`]), written by ourselves ([`writer`]) with the statistics that Hive and Spark need
+//! ORC files: read through orc-rust ([`read`], [`prune`]), written by ourselves ([`stripe`], [`writer`]) with the statistics that Hive and Spark need
 //! and with every type that Hive has.
 
-mod column;
+pub(crate) mod column;
 mod compression;
 mod integers;
 mod protobuf;
+pub(crate) mod prune;
 pub(crate) mod read;
 mod runs;
 mod statistics;
 mod strings;
+pub(crate) mod stripe;
 pub(crate) mod writer;
 
-pub(crate) use compression::Compression;
+pub(crate) use compression::{Compression, Compressor};

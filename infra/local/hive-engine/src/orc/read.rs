@@ -1,13 +1,22 @@
-//! One ORC file to record batches, through orc-rust. Columns are found by name; a column that the file lacks is NULL.
+//! One ORC file, or the stripes that begin in a range of it, to record batches, through orc-rust. Columns are found by name; a
+//! column that the file lacks is NULL. Stripes that cannot hold a wanted row are not read.
 
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use datafusion::arrow::array::{ArrayRef, RecordBatchReader, new_null_array};
-use orc_rust::TimestampPrecision;
-use orc_rust::arrow_reader::{ArrowReader, ArrowReaderBuilder};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use datafusion::arrow::datatypes::SchemaRef;
+use orc_rust::array_decoder::NaiveStripeDecoder;
 use orc_rust::projection::ProjectionMask;
+use orc_rust::reader::metadata::{FileMetadata, read_metadata};
+use orc_rust::schema::{ArrowSchemaOptions, RootDataType};
+use orc_rust::stripe::{Stripe, StripeMetadata};
+use orc_rust::{TimestampPrecision, error::OrcError};
 
+use super::prune::StripeFilter;
 use crate::cast::cast_array;
 use crate::error::Failure;
 use crate::text::read::Columns;
@@ -31,25 +40,34 @@ pub(crate) struct OrcReader {
 }
 
 enum Source {
-    Batches(Box<ArrowReader<File>>),
+    Stripes(Box<Stripes>),
     /// No column is wanted from the file: only the number of rows counts.
     Rows(u64),
 }
 
-fn builder(path: &Path) -> Result<ArrowReaderBuilder<File>, Failure> {
-    let file = File::open(path).map_err(Failure::file("cannot open", path))?;
-    ArrowReaderBuilder::try_new(file)
-        .map_err(|error| Failure::content(path, format!("not a readable ORC file: {error}")))
+/// Stripes that are still to be read; one is in memory.
+struct Stripes {
+    file: File,
+    metadata: FileMetadata,
+    projected: RootDataType,
+    schema: SchemaRef,
+    waiting: VecDeque<StripeMetadata>,
+    current: Option<NaiveStripeDecoder>,
+    batch_rows: usize,
 }
 
 impl OrcReader {
-    /// Opens a file. An empty file has no rows.
+    /// Opens a file. An empty file has no rows. Stripes that begin outside of the range or that the filter rules out are left
+    /// out.
     pub(crate) fn open(
         path: &Path,
+        range: &Range<u64>,
         wanted: Vec<OrcColumn>,
+        filter: Option<&StripeFilter>,
         batch_rows: usize,
     ) -> Result<Self, Failure> {
-        let size = path
+        let mut file = File::open(path).map_err(Failure::file("cannot open", path))?;
+        let size = file
             .metadata()
             .map_err(Failure::file("cannot read", path))?
             .len();
@@ -61,8 +79,9 @@ impl OrcReader {
                 wanted,
             });
         }
-        let builder = builder(path)?;
-        let root = builder.file_metadata().root_data_type();
+        let metadata = guarded(|| read_metadata(&mut file))
+            .map_err(|error| Failure::content(path, format!("not a readable ORC file: {error}")))?;
+        let root = metadata.root_data_type();
         let names: Vec<String> = root
             .children()
             .iter()
@@ -73,43 +92,63 @@ impl OrcReader {
             .iter()
             .enumerate()
             .all(|(index, name)| *name == format!("_col{index}"));
+        let place_in_file = |name: &str, position: usize| {
+            if positional {
+                (position < names.len()).then_some(position)
+            } else {
+                names.iter().position(|known| known == name)
+            }
+        };
         let in_file: Vec<Option<usize>> = wanted
             .iter()
-            .map(|column| {
-                if positional {
-                    (column.position < names.len()).then_some(column.position)
-                } else {
-                    names.iter().position(|name| *name == column.name)
-                }
-            })
+            .map(|column| place_in_file(&column.name, column.position))
             .collect();
         let mut projected: Vec<usize> = in_file.iter().flatten().copied().collect();
         projected.sort_unstable();
         projected.dedup();
-        let rows = builder.file_metadata().number_of_rows();
+        let stripes: Vec<&StripeMetadata> = metadata
+            .stripe_metadatas()
+            .iter()
+            .filter(|stripe| range.contains(&stripe.offset()))
+            .collect();
+        let keep = filter.map_or_else(
+            || vec![true; stripes.len()],
+            |filter| {
+                filter.keep(&stripes, |name, position| {
+                    place_in_file(name, position).map(|place| root.children()[place].data_type())
+                })
+            },
+        );
+        let kept = stripes.into_iter().zip(keep).filter(|(_, keep)| *keep);
+        let waiting: VecDeque<StripeMetadata> = kept.map(|(stripe, _)| stripe.clone()).collect();
         let source = if projected.is_empty() {
-            Source::Rows(rows)
+            Source::Rows(waiting.iter().map(StripeMetadata::number_of_rows).sum())
         } else {
             let columns: Vec<usize> = projected
                 .iter()
                 .map(|index| root.children()[*index].data_type().column_index())
                 .collect();
-            let mask = ProjectionMask::roots(root, columns);
-            let reader = builder
-                .with_projection(mask)
-                .with_timestamp_precision(TimestampPrecision::Microsecond)
-                .with_batch_size(batch_rows)
-                .build();
-            debug_assert_eq!(reader.schema().fields().len(), projected.len());
-            Source::Batches(Box::new(reader))
+            let projected = root.project(&ProjectionMask::roots(root, columns));
+            let options =
+                ArrowSchemaOptions::new().with_timestamp_precision(TimestampPrecision::Microsecond);
+            let schema = projected.create_arrow_schema_with_options(&HashMap::new(), options);
+            Source::Stripes(Box::new(Stripes {
+                file,
+                projected,
+                schema: schema.into(),
+                waiting,
+                current: None,
+                batch_rows,
+                metadata,
+            }))
         };
         let places = in_file.iter().map(|place| {
             place.and_then(|place| projected.iter().position(|other| *other == place))
         });
         Ok(Self {
             path: path.to_path_buf(),
-            source,
             places: places.collect(),
+            source,
             wanted,
         })
     }
@@ -128,12 +167,12 @@ impl OrcReader {
                     .collect();
                 Ok(Some((columns, rows)))
             }
-            Source::Batches(reader) => {
-                let Some(batch) = reader.next() else {
+            Source::Stripes(stripes) => {
+                let batch = guarded(|| stripes.next_batch())
+                    .map_err(|error| Failure::content(&self.path, error))?;
+                let Some(batch) = batch else {
                     return Ok(None);
                 };
-                let batch =
-                    batch.map_err(|error| Failure::content(&self.path, error.to_string()))?;
                 let columns = self.places.iter().zip(&self.wanted).map(
                     |(place, column)| -> Result<ArrayRef, Failure> {
                         match place {
@@ -148,17 +187,45 @@ impl OrcReader {
     }
 }
 
+impl Stripes {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, OrcError> {
+        loop {
+            if let Some(batch) = self.current.as_mut().and_then(Iterator::next) {
+                return batch.map(Some);
+            }
+            // What the last stripe held is let go before the next one is read.
+            self.current = None;
+            let Some(stripe) = self.waiting.pop_front() else {
+                return Ok(None);
+            };
+            let stripe = Stripe::new(&mut self.file, &self.metadata, &self.projected, &stripe)?;
+            let schema = SchemaRef::clone(&self.schema);
+            self.current = Some(NaiveStripeDecoder::new(stripe, schema, self.batch_rows)?);
+        }
+    }
+}
+
+/// orc-rust panics at some damaged files, where an error belongs.
+fn guarded<T>(read: impl FnOnce() -> Result<T, OrcError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err("the file is damaged".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use datafusion::arrow::array::{
-        Array, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray, StringArray,
-        StructArray,
+        Array, AsArray, BooleanArray, Float64Array, Int32Array, Int32Builder, Int64Array,
+        ListArray, MapBuilder, StringArray, StringBuilder, StructArray, UInt32Array,
     };
     use datafusion::arrow::datatypes::{DataType, Int32Type};
 
-    use super::super::{Compression, writer::OrcWriter};
+    use super::super::{
+        Compression, Compressor, column::Rows, stripe::StripeBuilder, writer::OrcFile,
+    };
     use super::*;
     use crate::cast::text;
 
@@ -172,7 +239,8 @@ mod tests {
     }
 
     fn read(path: &Path, columns: &[(String, HiveType)]) -> Vec<ArrayRef> {
-        let mut reader = OrcReader::open(path, wanted(columns), 100_000).unwrap();
+        let mut reader =
+            OrcReader::open(path, &(0..u64::MAX), wanted(columns), None, 100_000).unwrap();
         let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
         while let Some((batch, _)) = reader.next_batch(100_000).unwrap() {
             batch
@@ -189,6 +257,24 @@ mod tests {
             .collect()
     }
 
+    /// A file with one stripe per element of `stripes`; answers with its size.
+    fn write(
+        path: &Path,
+        columns: &[(String, HiveType)],
+        compression: Compression,
+        stripes: &[Vec<ArrayRef>],
+    ) -> u64 {
+        let mut file = OrcFile::create(path, columns.to_vec(), compression).unwrap();
+        let mut compressor = Compressor::new(compression).unwrap();
+        let mut builder = StripeBuilder::new(columns);
+        for arrays in stripes {
+            builder.append(arrays, Rows::All(arrays[0].len()));
+            file.append(&builder.finish(&mut compressor).unwrap())
+                .unwrap();
+        }
+        file.finish().unwrap()
+    }
+
     fn round_trip(kind: &str, arrays: &[ArrayRef]) {
         for compression in [
             Compression::None,
@@ -200,14 +286,11 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("f.orc");
             let columns = vec![("c".to_owned(), kind.parse().unwrap())];
-            let mut writer = OrcWriter::create(&path, columns.clone(), compression).unwrap();
-            for array in arrays {
-                let array = cast_array(array, &columns[0].1).unwrap();
-                let rows = array.len();
-                writer.append(&[array], rows);
-                writer.flush_stripe().unwrap();
-            }
-            let bytes = writer.finish().unwrap();
+            let stripes: Vec<Vec<ArrayRef>> = arrays
+                .iter()
+                .map(|array| vec![cast_array(array, &columns[0].1).unwrap()])
+                .collect();
+            let bytes = write(&path, &columns, compression, &stripes);
             assert_eq!(bytes, path.metadata().unwrap().len());
             let whole: Vec<ArrayRef> = arrays
                 .iter()
@@ -230,7 +313,7 @@ mod tests {
         let path = folder.path().join("000000_0");
         std::fs::write(&path, "id,name\n").unwrap();
         assert!(
-            OrcReader::open(&path, Vec::new(), 10)
+            OrcReader::open(&path, &(0..u64::MAX), Vec::new(), None, 10)
                 .err()
                 .unwrap()
                 .to_string()
@@ -242,16 +325,10 @@ mod tests {
     fn a_file_without_rows_is_readable() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.orc");
-        OrcWriter::create(
-            &path,
-            vec![("a".to_owned(), HiveType::Int)],
-            Compression::Zstd,
-        )
-        .unwrap()
-        .finish()
-        .unwrap();
+        let columns = [("a".to_owned(), HiveType::Int)];
+        write(&path, &columns, Compression::Zstd, &[]);
         assert!(
-            OrcReader::open(&path, Vec::new(), 10)
+            OrcReader::open(&path, &(0..u64::MAX), Vec::new(), None, 10)
                 .unwrap()
                 .next_batch(10)
                 .unwrap()
@@ -267,15 +344,11 @@ mod tests {
             ("a".to_owned(), HiveType::Int),
             ("b".to_owned(), HiveType::Int),
         ];
-        let mut writer = OrcWriter::create(&path, columns, Compression::Zstd).unwrap();
-        writer.append(
-            &[
-                Arc::new(Int32Array::from(vec![1])),
-                Arc::new(Int32Array::from(vec![2])),
-            ],
-            1,
-        );
-        writer.finish().unwrap();
+        let stripe: Vec<ArrayRef> = vec![
+            Arc::new(Int32Array::from(vec![1])),
+            Arc::new(Int32Array::from(vec![2])),
+        ];
+        write(&path, &columns, Compression::Zstd, &[stripe]);
         let found = read(
             &path,
             &[
@@ -403,20 +476,130 @@ mod tests {
     }
 
     #[test]
+    fn picked_rows_are_written_in_their_order_also_nested_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.orc");
+        let columns: Vec<(String, HiveType)> = [
+            ("a", "int"),
+            ("b", "string"),
+            ("c", "array<int>"),
+            ("d", "struct<x:int>"),
+            ("e", "map<string,int>"),
+        ]
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), kind.parse().unwrap()))
+        .collect();
+        let numbers: ArrayRef = Arc::new(
+            (0..50)
+                .map(|row| (row % 7 != 3).then_some(row))
+                .collect::<Int32Array>(),
+        );
+        let words: ArrayRef = Arc::new(
+            (0..50)
+                .map(|row| (row % 5 != 1).then(|| format!("w{}", row % 9)))
+                .collect::<StringArray>(),
+        );
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(
+            (0..50).map(|row| (row % 6 != 2).then(|| (0..row % 4).map(Some))),
+        );
+        let DataType::Struct(fields) = columns[3].1.arrow() else {
+            panic!()
+        };
+        let nulls = (0..50).map(|row| row % 4 != 1).collect::<Vec<bool>>();
+        let structs = StructArray::new(fields, vec![Arc::clone(&numbers)], Some(nulls.into()));
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        for row in 0..50 {
+            for key in 0..row % 3 {
+                maps.keys().append_value(format!("k{key}"));
+                maps.values().append_value(row);
+            }
+            maps.append(row % 8 != 5).unwrap();
+        }
+        let maps = cast_array(&(Arc::new(maps.finish()) as ArrayRef), &columns[4].1).unwrap();
+        let arrays: Vec<ArrayRef> = vec![numbers, words, Arc::new(lists), Arc::new(structs), maps];
+        let picked: Vec<u32> = (0..50).filter(|row| row % 3 != 0).rev().collect();
+        let mut file = OrcFile::create(&path, columns.clone(), Compression::Zstd).unwrap();
+        let mut builder = StripeBuilder::new(&columns);
+        builder.append(&arrays, Rows::Picked(&picked));
+        let mut compressor = Compressor::new(Compression::Zstd).unwrap();
+        file.append(&builder.finish(&mut compressor).unwrap())
+            .unwrap();
+        assert!(builder.is_empty());
+        file.finish().unwrap();
+        let picked = UInt32Array::from(picked);
+        for (found, array) in read(&path, &columns).iter().zip(&arrays) {
+            let expected = datafusion::arrow::compute::take(array, &picked, None).unwrap();
+            assert_eq!(text_of(found), text_of(&expected));
+        }
+    }
+
+    /// Values printed, because arrays that are equal may differ in what they hold where they are NULL.
+    fn text_of(array: &ArrayRef) -> Vec<String> {
+        let options = datafusion::arrow::util::display::FormatOptions::new().with_null("NULL");
+        let shown =
+            datafusion::arrow::util::display::ArrayFormatter::try_new(array, &options).unwrap();
+        (0..array.len())
+            .map(|row| shown.value(row).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn ranges_of_a_file_share_its_stripes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.orc");
+        let columns = vec![("a".to_owned(), HiveType::Int)];
+        let stripes: Vec<Vec<ArrayRef>> = (0..5)
+            .map(|stripe| {
+                let rows = (0..100).map(|row| row * 37 % 1000 + stripe);
+                vec![Arc::new(Int32Array::from_iter_values(rows)) as ArrayRef]
+            })
+            .collect();
+        let size = write(&path, &columns, Compression::None, &stripes);
+        for cut in 0..=size {
+            let rows = |range: Range<u64>, columns: Vec<OrcColumn>| {
+                let mut reader = OrcReader::open(&path, &range, columns, None, 1000).unwrap();
+                std::iter::from_fn(|| reader.next_batch(1000).unwrap())
+                    .map(|(_, rows)| rows)
+                    .sum::<usize>()
+            };
+            let counted = rows(0..cut, Vec::new());
+            assert_eq!(counted % 100, 0);
+            assert_eq!(counted + rows(cut..u64::MAX, Vec::new()), 500);
+            assert_eq!(counted, rows(0..cut, wanted(&columns)));
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_and_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.orc");
+        let columns = vec![("a".to_owned(), HiveType::String)];
+        let rows: ArrayRef = Arc::new(
+            (0..1000)
+                .map(|row| Some(format!("{row}{}", row * 31)))
+                .collect::<StringArray>(),
+        );
+        write(&path, &columns, Compression::Zstd, &[vec![rows]]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[6..400].fill(0x55);
+        std::fs::write(&path, bytes).unwrap();
+        let mut reader =
+            OrcReader::open(&path, &(0..u64::MAX), wanted(&columns), None, 100).unwrap();
+        let failure = reader.next_batch(100).err().unwrap().to_string();
+        assert!(failure.contains("f.orc"), "{failure}");
+    }
+
+    #[test]
     fn printed_values_survive_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.orc");
         let columns = vec![("t".to_owned(), HiveType::Timestamp)];
-        let mut writer = OrcWriter::create(&path, columns.clone(), Compression::Zstd).unwrap();
-        writer.append(
-            &[cast_array(
-                &texts(&[Some("1969-12-31 23:59:58.5")]),
-                &HiveType::Timestamp,
-            )
-            .unwrap()],
-            1,
-        );
-        writer.finish().unwrap();
+        let times = cast_array(
+            &texts(&[Some("1969-12-31 23:59:58.5")]),
+            &HiveType::Timestamp,
+        )
+        .unwrap();
+        write(&path, &columns, Compression::Zstd, &[vec![times]]);
         assert_eq!(
             text(&read(&path, &columns)[0])
                 .unwrap()

@@ -53,12 +53,28 @@ impl Bits {
         self.count += 1;
     }
 
+    /// Appends so many set bits.
+    pub(super) fn push_set(&mut self, mut count: usize) {
+        while count > 0 && !self.count.is_multiple_of(8) {
+            self.push(true);
+            count -= 1;
+        }
+        let whole = count / 8;
+        self.bytes.resize(self.bytes.len() + whole, 0xff);
+        self.count += whole * 8;
+        self.set += whole * 8;
+        for _ in 0..count % 8 {
+            self.push(true);
+        }
+    }
+
     pub(super) fn all_set(&self) -> bool {
         self.set == self.count
     }
 
+    /// Bytes held.
     pub(super) fn size(&self) -> usize {
-        self.bytes.len()
+        self.bytes.capacity()
     }
 
     /// The encoded bits; empties.
@@ -101,5 +117,13 @@ mod tests {
             .for_each(|bit| bits.push(bit));
         assert!(!bits.all_set());
         assert_eq!(bits.take(), [0xfe, 0x80, 0x80]);
+        for count in [1, 7, 8, 9, 30] {
+            let (mut single, mut many) = (Bits::default(), Bits::default());
+            single.push(false);
+            many.push(false);
+            (0..count).for_each(|_| single.push(true));
+            many.push_set(count);
+            assert_eq!(single.take(), many.take());
+        }
     }
 }

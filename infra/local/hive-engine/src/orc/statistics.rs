@@ -47,6 +47,21 @@ fn widen<T: PartialOrd + Copy>(range: &mut Option<(T, T)>, value: T) {
     });
 }
 
+/// Least, greatest and sum of integers that come together.
+#[derive(Debug, Default)]
+pub(super) struct Integral {
+    range: Option<(i64, i64)>,
+    sum: i128,
+}
+
+impl Integral {
+    #[inline]
+    pub(super) fn add(&mut self, value: i64) {
+        widen(&mut self.range, value);
+        self.sum += i128::from(value);
+    }
+}
+
 impl Statistics {
     pub(super) fn new(range: Range) -> Self {
         Self {
@@ -69,6 +84,19 @@ impl Statistics {
                 widen(range, value.unsigned_abs());
                 *sum += value.unsigned_abs();
             }
+            _ => {}
+        }
+    }
+
+    /// Integers or dates.
+    pub(super) fn integers(&mut self, found: &Integral) {
+        match &mut self.range {
+            Range::Integer(range, sum) => {
+                merge_range(range, found.range);
+                let more = i64::try_from(found.sum).ok();
+                *sum = sum.and_then(|sum| sum.checked_add(more?));
+            }
+            Range::Date(range) => merge_range(range, found.range),
             _ => {}
         }
     }
@@ -104,9 +132,9 @@ impl Statistics {
             None => *range = Some((text.to_vec(), text.to_vec())),
             Some((least, greatest)) => {
                 if text < least.as_slice() {
-                    *least = text.to_vec();
+                    text.clone_into(least);
                 } else if text > greatest.as_slice() {
-                    *greatest = text.to_vec();
+                    text.clone_into(greatest);
                 }
             }
         }

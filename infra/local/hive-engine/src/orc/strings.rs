@@ -1,6 +1,8 @@
 //! Texts of a stripe: a dictionary while values repeat, else one after the other.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::integers::Integers;
 
@@ -11,9 +13,12 @@ const TRIAL: usize = 8192;
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     keys: Vec<u32>,
-    entries: Vec<Box<[u8]>>,
-    positions: HashMap<Box<[u8]>, u32>,
-    entry_bytes: usize,
+    /// The different texts one after the other, and where each ends.
+    entries: Vec<u8>,
+    ends: Vec<usize>,
+    /// Numbers of entries by their texts.
+    numbers: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     direct: Option<(Vec<u8>, Vec<u32>)>,
 }
 
@@ -37,43 +42,51 @@ impl Texts {
             lengths.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
             return;
         }
-        let key = match self.positions.get(text) {
-            Some(key) => *key,
+        let hash = self.hasher.hash_one(text);
+        let (entries, ends) = (&mut self.entries, &mut self.ends);
+        let known = self
+            .numbers
+            .find(hash, |number| entry(entries, ends, *number) == text);
+        let number = match known {
+            Some(number) => *number,
             None => {
-                let key = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-                self.entries.push(text.into());
-                self.positions.insert(text.into(), key);
-                self.entry_bytes += text.len();
-                key
+                let number = u32::try_from(ends.len()).unwrap_or(u32::MAX);
+                entries.extend_from_slice(text);
+                ends.push(entries.len());
+                let hasher = &self.hasher;
+                self.numbers.insert_unique(hash, number, |number| {
+                    hasher.hash_one(entry(entries, ends, *number))
+                });
+                number
             }
         };
-        self.keys.push(key);
-        if self.keys.len().is_multiple_of(TRIAL) && self.entries.len() * 2 > self.keys.len() {
+        self.keys.push(number);
+        if self.keys.len().is_multiple_of(TRIAL) && self.ends.len() * 2 > self.keys.len() {
             self.give_up_dictionary();
         }
     }
 
     fn give_up_dictionary(&mut self) {
+        let this = std::mem::take(self);
         let mut data = Vec::new();
-        let mut lengths = Vec::with_capacity(self.keys.len());
-        for key in std::mem::take(&mut self.keys) {
-            let text = &self.entries[key as usize];
+        let mut lengths = Vec::with_capacity(this.keys.len());
+        for key in &this.keys {
+            let text = entry(&this.entries, &this.ends, *key);
             data.extend_from_slice(text);
             lengths.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
         }
-        self.entries.clear();
-        self.positions.clear();
-        self.entry_bytes = 0;
         self.direct = Some((data, lengths));
     }
 
+    /// Bytes held.
     pub(super) fn size(&self) -> usize {
-        let direct = self
-            .direct
-            .as_ref()
-            .map_or(0, |(data, lengths)| data.len() + lengths.len() * 4);
-        // Each entry is held twice, with its boxes and the map's slot.
-        direct + self.keys.len() * 4 + self.entry_bytes * 2 + self.entries.len() * 64
+        let direct = self.direct.as_ref().map_or(0, |(data, lengths)| {
+            data.capacity() + lengths.capacity() * size_of::<u32>()
+        });
+        direct
+            + (self.keys.capacity() + self.numbers.capacity() * 2) * size_of::<u32>()
+            + self.ends.capacity() * size_of::<usize>()
+            + self.entries.capacity()
     }
 
     /// The streams; empties. Dictionaries are sorted.
@@ -85,19 +98,20 @@ impl Texts {
                 lengths: encode_lengths(lengths.into_iter().map(i64::from)),
             };
         }
-        let mut order: Vec<usize> = (0..this.entries.len()).collect();
-        order.sort_by(|left, right| this.entries[*left].cmp(&this.entries[*right]));
+        let text = |number: u32| entry(&this.entries, &this.ends, number);
+        let mut order: Vec<u32> = (0..u32::try_from(this.ends.len()).unwrap_or(u32::MAX)).collect();
+        order.sort_unstable_by(|left, right| text(*left).cmp(text(*right)));
         let mut place = vec![0i64; order.len()];
-        let mut entries = Vec::with_capacity(this.entry_bytes);
+        let mut entries = Vec::with_capacity(this.entries.len());
         for (new, old) in order.iter().enumerate() {
-            place[*old] = i64::try_from(new).unwrap_or(i64::MAX);
-            entries.extend_from_slice(&this.entries[*old]);
+            place[*old as usize] = i64::try_from(new).unwrap_or(i64::MAX);
+            entries.extend_from_slice(text(*old));
         }
         let keys = encode_lengths(this.keys.iter().map(|key| place[*key as usize]));
         let lengths = encode_lengths(
             order
                 .iter()
-                .map(|old| i64::try_from(this.entries[*old].len()).unwrap_or(i64::MAX)),
+                .map(|old| i64::try_from(text(*old).len()).unwrap_or(i64::MAX)),
         );
         TextStreams::Dictionary {
             keys,
@@ -106,6 +120,12 @@ impl Texts {
             size: order.len(),
         }
     }
+}
+
+fn entry<'a>(entries: &'a [u8], ends: &[usize], number: u32) -> &'a [u8] {
+    let number = number as usize;
+    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
+    &entries[start..ends[number]]
 }
 
 fn encode_lengths(values: impl Iterator<Item = i64>) -> Vec<u8> {

@@ -1,15 +1,13 @@
-//! Writes one ORC file: stripes as they fill, then statistics, types and postscript. Called by the loads.
+//! Writes one ORC file: stripes as they come, then statistics, types and postscript. Called by the loads.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use datafusion::arrow::array::ArrayRef;
-
-use super::column::ColumnWriter;
-use super::compression::{BLOCK, Compression};
+use super::compression::{BLOCK, Compression, Compressor};
 use super::protobuf::Message;
 use super::statistics::{Range, Statistics};
+use super::stripe::Stripe;
 use crate::error::Failure;
 use crate::types::HiveType;
 
@@ -17,154 +15,102 @@ const MAGIC: &[u8] = b"ORC";
 /// Statistics of timestamps are in UTC since this writer version.
 const WRITER_VERSION: u64 = 6;
 
-/// A file that is being written.
-pub(crate) struct OrcWriter {
+/// A file that is being written. It is open only while something is written, so that a load of many partitions does not
+/// run out of open files.
+pub(crate) struct OrcFile {
     path: PathBuf,
-    file: BufWriter<File>,
     position: u64,
     compression: Compression,
     columns: Vec<(String, HiveType)>,
-    writers: Vec<ColumnWriter>,
-    stripe_rows: u64,
     rows: u64,
     stripes: Vec<Message>,
     stripe_statistics: Vec<Message>,
     file_statistics: Vec<Statistics>,
 }
 
-impl OrcWriter {
+impl OrcFile {
     /// Creates the file.
     pub(crate) fn create(
         path: &Path,
         columns: Vec<(String, HiveType)>,
         compression: Compression,
     ) -> Result<Self, Failure> {
-        let file = File::create(path).map_err(Failure::file("cannot create", path))?;
-        let writers = columns
-            .iter()
-            .map(|(_, kind)| ColumnWriter::new(kind))
-            .collect();
-        let mut writer = Self {
+        std::fs::write(path, MAGIC).map_err(Failure::file("cannot create", path))?;
+        Ok(Self {
             path: path.to_path_buf(),
-            file: BufWriter::new(file),
-            position: 0,
+            position: MAGIC.len() as u64,
             compression,
             columns,
-            writers,
-            stripe_rows: 0,
             rows: 0,
             stripes: Vec::new(),
             stripe_statistics: Vec::new(),
             file_statistics: Vec::new(),
-        };
-        writer.write(MAGIC)?;
-        Ok(writer)
+        })
     }
 
-    /// Appends rows: one array per column, of the column's Arrow type.
-    pub(crate) fn append(&mut self, arrays: &[ArrayRef], rows: usize) {
-        for (writer, array) in self.writers.iter_mut().zip(arrays) {
-            writer.append(array);
-        }
-        self.stripe_rows += rows as u64;
-    }
-
-    /// Bytes of the stripe that is not written yet, about.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.writers.iter().map(ColumnWriter::size).sum()
-    }
-
-    /// Writes the stripe so far.
-    pub(crate) fn flush_stripe(&mut self) -> Result<(), Failure> {
-        if self.stripe_rows == 0 {
-            return Ok(());
-        }
-        let mut root_encoding = Message::default();
-        root_encoding.number(1, 0);
-        let mut root = Statistics::new(Range::None);
-        root.values = self.stripe_rows;
-        let (mut streams, mut encodings, mut statistics) =
-            (Vec::new(), vec![root_encoding], vec![root]);
-        let mut number = 1;
-        for writer in &mut self.writers {
-            writer.finish(&mut number, &mut streams, &mut encodings, &mut statistics);
-        }
+    /// Appends a stripe.
+    pub(crate) fn append(&mut self, stripe: &Stripe) -> Result<(), Failure> {
         let offset = self.position;
-        let mut footer = Message::default();
-        for (kind, column, bytes) in streams {
-            let mut packed = Vec::new();
-            self.compress(&bytes, &mut packed)?;
-            self.write(&packed)?;
-            let mut stream = Message::default();
-            stream
-                .number(1, kind)
-                .number(2, column)
-                .number(3, packed.len() as u64);
-            footer.message(1, &stream);
-        }
-        let data_length = self.position - offset;
-        for encoding in &encodings {
-            footer.message(2, encoding);
-        }
-        footer.bytes(3, b"UTC");
-        let footer_length = self.write_section(footer)?;
-        let mut stripe = Message::default();
-        stripe
+        self.write(&stripe.bytes)?;
+        let mut information = Message::default();
+        information
             .number(1, offset)
             .number(2, 0)
-            .number(3, data_length)
-            .number(4, footer_length)
-            .number(5, self.stripe_rows);
-        self.stripes.push(stripe);
+            .number(3, stripe.bytes.len() as u64 - stripe.footer_length)
+            .number(4, stripe.footer_length)
+            .number(5, stripe.rows);
+        self.stripes.push(information);
         let mut message = Message::default();
-        for column in &statistics {
+        for column in &stripe.statistics {
             message.message(1, &column.message());
         }
         self.stripe_statistics.push(message);
         if self.file_statistics.is_empty() {
-            self.file_statistics = statistics;
+            self.file_statistics.clone_from(&stripe.statistics);
         } else {
             self.file_statistics
                 .iter_mut()
-                .zip(&statistics)
+                .zip(&stripe.statistics)
                 .for_each(|(all, more)| all.merge(more));
         }
-        self.rows += self.stripe_rows;
-        self.stripe_rows = 0;
+        self.rows += stripe.rows;
         Ok(())
     }
 
-    /// Writes what is left and the tail; answers with the file's bytes.
+    /// Writes the tail; answers with the file's bytes.
     pub(crate) fn finish(mut self) -> Result<u64, Failure> {
-        self.flush_stripe()?;
-        let content_length = self.position;
         let mut metadata = Message::default();
         for statistics in &self.stripe_statistics {
             metadata.message(1, statistics);
         }
-        let metadata_length = self.write_section(metadata)?;
-        let footer = self.footer(content_length);
-        let footer_length = self.write_section(footer)?;
+        let footer = self.footer(self.position);
+        let compressing = || Failure::file("cannot compress", &self.path);
+        let mut compressor = Compressor::new(self.compression).map_err(compressing())?;
+        let mut tail = Vec::new();
+        compressor
+            .append(&metadata.into_bytes(), &mut tail)
+            .map_err(compressing())?;
+        let metadata_length = tail.len();
+        compressor
+            .append(&footer.into_bytes(), &mut tail)
+            .map_err(compressing())?;
         let mut postscript = Message::default();
         postscript
-            .number(1, footer_length)
+            .number(1, (tail.len() - metadata_length) as u64)
             .number(2, self.compression.number());
         if self.compression != Compression::None {
             postscript.number(3, BLOCK as u64);
         }
         postscript
             .packed(4, [0, 12])
-            .number(5, metadata_length)
+            .number(5, metadata_length as u64)
             .number(6, WRITER_VERSION)
             .bytes(8000, MAGIC);
         let postscript = postscript.into_bytes();
-        self.write(&postscript)?;
-        self.write(&[u8::try_from(postscript.len()).unwrap_or(u8::MAX)])?;
-        let refused = Failure::file("cannot write", &self.path);
-        match self.file.into_inner() {
-            Ok(_) => Ok(self.position),
-            Err(error) => Err(refused(error.into_error())),
-        }
+        tail.extend_from_slice(&postscript);
+        tail.push(u8::try_from(postscript.len()).unwrap_or(u8::MAX));
+        self.write(&tail)?;
+        Ok(self.position)
     }
 
     fn footer(&self, content_length: u64) -> Message {
@@ -195,23 +141,13 @@ impl OrcWriter {
         footer
     }
 
-    fn compress(&self, bytes: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
-        self.compression
-            .append(bytes, output)
-            .map_err(Failure::file("cannot compress", &self.path))
-    }
-
-    fn write_section(&mut self, message: Message) -> Result<u64, Failure> {
-        let mut packed = Vec::new();
-        self.compress(&message.into_bytes(), &mut packed)?;
-        self.write(&packed)?;
-        Ok(packed.len() as u64)
-    }
-
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.file
-            .write_all(bytes)
-            .map_err(Failure::file("cannot write", &self.path))?;
+        let refused = || Failure::file("cannot write", &self.path);
+        let mut file = File::options()
+            .append(true)
+            .open(&self.path)
+            .map_err(refused())?;
+        file.write_all(bytes).map_err(refused())?;
         self.position += bytes.len() as u64;
         Ok(())
     }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -20,7 +21,12 @@ use crate::error::Failure;
 use crate::functions::udf::external;
 use crate::locations::Locations;
 use crate::metastore::model::{FileFormat, Table};
+use crate::orc::prune::StripeFilter;
 use crate::text::format::TextFormat;
+use crate::text::open::is_splittable;
+
+/// Smaller ranges are not worth a thread's while.
+const SMALLEST_RANGE: u64 = 1 << 20;
 
 /// The virtual column with the address of a row's file.
 pub(crate) const FILE_NAME: &str = "input__file__name";
@@ -112,6 +118,11 @@ impl HiveTable {
         } else {
             vec![(Vec::new(), table.location.as_str())]
         };
+        // A footer is found from the file's end.
+        let has_footer = match table.format {
+            FileFormat::Textfile => TextFormat::of(table).map_err(external)?.footer_lines > 0,
+            FileFormat::Orc => false,
+        };
         let mut parts = Vec::new();
         for (values, location) in chosen {
             let directory = self
@@ -122,13 +133,46 @@ impl HiveTable {
             for file in data_files(&directory, self.recursive).map_err(external)? {
                 parts.push(FilePart {
                     address: format!("{}/{}", location.trim_end_matches('/'), file.name),
+                    is_splittable: !has_footer
+                        && (table.format == FileFormat::Orc || is_splittable(&file.path)),
                     path: file.path,
                     bytes: file.bytes,
+                    range: 0..u64::MAX,
                     values: Arc::clone(&values),
                 });
             }
         }
         Ok(parts)
+    }
+
+    /// Whether a filter is about columns of ORC files, whose stripes have statistics.
+    fn decides_stripes(&self, filter: &Expr) -> bool {
+        let columns = filter.column_refs();
+        self.table.format == FileFormat::Orc
+            && !filter.is_volatile()
+            && !columns.is_empty()
+            && columns.iter().all(|column| {
+                self.table
+                    .columns
+                    .iter()
+                    .any(|known| known.name == column.name)
+            })
+    }
+
+    /// What stripes have to pass.
+    fn stripe_filter(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<StripeFilter>> {
+        let filters = filters.iter().filter(|filter| self.decides_stripes(filter));
+        let Some(condition) = conjunction(filters.cloned()) else {
+            return Ok(None);
+        };
+        let columns: Vec<usize> = (0..self.table.columns.len()).collect();
+        let schema = Arc::new(self.schema.project(&columns)?);
+        let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
+        let condition = prune::unqualified(condition)?;
+        let condition = state.create_physical_expr(condition, &df_schema)?;
+        let columns = self.table.columns.iter();
+        let columns = columns.map(|column| (column.name.clone(), self.table.column_type(column)));
+        Ok(StripeFilter::new(condition, schema, columns.collect()))
     }
 }
 
@@ -153,6 +197,7 @@ impl TableProvider for HiveTable {
             .cloned()
             .unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema = Arc::new(self.schema.project(&columns)?);
+        let stripe_filter = self.stripe_filter(state, filters)?;
         let filters: Vec<Expr> = filters
             .iter()
             .filter(|filter| self.decides_partitions(filter))
@@ -187,6 +232,7 @@ impl TableProvider for HiveTable {
                 Arc::clone(&schema),
                 sources.clone(),
                 text.clone(),
+                stripe_filter.clone(),
                 parts,
                 state.config().batch_size(),
             ))
@@ -210,6 +256,8 @@ impl TableProvider for HiveTable {
             .map(|filter| {
                 if self.decides_partitions(filter) {
                     TableProviderFilterPushDown::Exact
+                } else if self.decides_stripes(filter) {
+                    TableProviderFilterPushDown::Inexact
                 } else {
                     TableProviderFilterPushDown::Unsupported
                 }
@@ -218,22 +266,120 @@ impl TableProvider for HiveTable {
     }
 }
 
-/// Splits files into at most `groups` groups of about equal bytes; files of a group keep their order.
+/// Shares files among at most `groups` groups of about equal bytes, and cuts those that can be cut where a share is full. Files
+/// of a group keep their order.
 fn balance(parts: Vec<FilePart>, groups: usize) -> Vec<Vec<FilePart>> {
-    let groups = groups.clamp(1, parts.len().max(1));
     let total: u64 = parts.iter().map(|part| part.bytes).sum();
-    let share = total.div_ceil(groups as u64).max(1);
+    let share = total.div_ceil(groups.max(1) as u64).max(1);
     let mut balanced: Vec<Vec<FilePart>> = vec![Vec::new()];
     let mut filled = 0;
-    for part in parts {
-        if filled >= share && balanced.len() < groups {
-            balanced.push(Vec::new());
-            filled = 0;
-        }
-        filled += part.bytes;
-        if let Some(last) = balanced.last_mut() {
-            last.push(part);
+    for mut part in parts {
+        loop {
+            if filled >= share && balanced.len() < groups {
+                balanced.push(Vec::new());
+                filled = 0;
+            }
+            let room = share.saturating_sub(filled).max(SMALLEST_RANGE);
+            let is_cut = part.is_splittable
+                && balanced.len() < groups
+                && part.bytes >= room.saturating_add(SMALLEST_RANGE);
+            let Some(last) = balanced.last_mut() else {
+                break;
+            };
+            if !is_cut {
+                filled += part.bytes;
+                last.push(part);
+                break;
+            }
+            let cut = part.range.start + room;
+            last.push(FilePart {
+                bytes: room,
+                range: part.range.start..cut,
+                ..part.clone()
+            });
+            filled += room;
+            part.bytes -= room;
+            part.range.start = cut;
         }
     }
     balanced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, mebibytes: u64, is_splittable: bool) -> FilePart {
+        FilePart {
+            path: name.into(),
+            address: name.to_owned(),
+            bytes: mebibytes << 20,
+            range: 0..u64::MAX,
+            is_splittable,
+            values: Arc::new(Vec::new()),
+        }
+    }
+
+    /// Name, first byte and number of bytes in MiB of each part of each group.
+    fn shares(parts: Vec<FilePart>, groups: usize) -> Vec<Vec<(String, u64, u64)>> {
+        let shown = |part: &FilePart| {
+            (
+                part.address.clone(),
+                part.range.start >> 20,
+                part.bytes >> 20,
+            )
+        };
+        let groups = balance(parts, groups);
+        for group in &groups {
+            for part in group {
+                assert!(
+                    part.range.end == u64::MAX || part.range.end - part.range.start == part.bytes
+                );
+            }
+        }
+        groups
+            .iter()
+            .map(|group| group.iter().map(shown).collect())
+            .collect()
+    }
+
+    fn named(name: &str, start: u64, bytes: u64) -> (String, u64, u64) {
+        (name.to_owned(), start, bytes)
+    }
+
+    #[test]
+    fn a_compressed_file_is_never_cut() {
+        let groups = shares(vec![part("a.gz", 100, false)], 4);
+        assert_eq!(groups, [[named("a.gz", 0, 100)]]);
+    }
+
+    #[test]
+    fn a_large_file_is_shared_by_all() {
+        let groups = shares(vec![part("a", 100, true)], 4);
+        let expected = [0, 25, 50, 75].map(|start| vec![named("a", start, 25)]);
+        assert_eq!(groups, expected);
+    }
+
+    #[test]
+    fn files_fill_the_groups_in_their_order() {
+        let files = vec![
+            part("a", 30, true),
+            part("b.gz", 30, false),
+            part("c", 20, true),
+        ];
+        assert_eq!(
+            shares(files, 2),
+            [
+                vec![named("a", 0, 30), named("b.gz", 0, 30)],
+                vec![named("c", 0, 20)]
+            ]
+        );
+        assert_eq!(shares(Vec::new(), 2), [Vec::new()]);
+    }
+
+    #[test]
+    fn one_group_reads_whole_files() {
+        let groups = shares(vec![part("a", 100, true), part("b", 1, true)], 1);
+        assert_eq!(groups, [vec![named("a", 0, 100), named("b", 0, 1)]]);
+    }
 }

@@ -52,12 +52,7 @@ pub(super) fn keep(
     let df_schema = DFSchema::try_from(schema)?;
     let mut all = BooleanArray::from(vec![true; partitions.len()]);
     for filter in filters {
-        let filter =
-            datafusion::logical_expr::utils::find_column_exprs(std::slice::from_ref(filter))
-                .into_iter()
-                .try_fold(filter.clone(), |filter, column| {
-                    unqualified(filter, &column)
-                })?;
+        let filter = unqualified(filter.clone())?;
         let physical = state.create_physical_expr(filter, &df_schema)?;
         let answer = physical.evaluate(&batch)?.into_array(partitions.len())?;
         all = and_kleene(&all, answer.as_boolean())?;
@@ -65,13 +60,11 @@ pub(super) fn keep(
     Ok(all.iter().map(|keep| keep == Some(true)).collect())
 }
 
-fn unqualified(filter: Expr, column: &Expr) -> Result<Expr> {
+/// The filter with its columns' plain names.
+pub(super) fn unqualified(filter: Expr) -> Result<Expr> {
     use datafusion::common::tree_node::{Transformed, TreeNode};
-    let Expr::Column(wanted) = column else {
-        return Ok(filter);
-    };
     let replaced = filter.transform(|expression| match expression {
-        Expr::Column(found) if found == *wanted => Ok(Transformed::yes(Expr::Column(
+        Expr::Column(found) if found.relation.is_some() => Ok(Transformed::yes(Expr::Column(
             datafusion::common::Column::new_unqualified(found.name),
         ))),
         other => Ok(Transformed::no(other)),

@@ -1,11 +1,13 @@
-//! Streams the rows of some files of a table. One file is open at a time, on a thread for blocking work.
+//! Streams the rows of some files of a table, or of ranges of them. One file is open at a time, on a thread for blocking work.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
     ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
 };
+use datafusion::arrow::compute::BatchCoalescer;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -14,6 +16,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 
 use super::prune::partition_column;
 use crate::functions::udf::external;
+use crate::orc::prune::StripeFilter;
 use crate::orc::read::{OrcColumn, OrcReader};
 use crate::text::format::TextFormat;
 use crate::text::read::{Columns, TextReader, Wanted};
@@ -40,12 +43,16 @@ pub(super) enum Source {
     Offset,
 }
 
-/// One file to read.
+/// A file to read, or a range of it: the lines or stripes that begin there.
 #[derive(Debug, Clone)]
 pub(super) struct FilePart {
     pub path: PathBuf,
     pub address: String,
+    /// Size of the range, or of a file that is read as a whole and may hold more by then.
     pub bytes: u64,
+    pub range: Range<u64>,
+    /// Whether it may be cut further.
+    pub is_splittable: bool,
     pub values: Arc<Vec<Option<String>>>,
 }
 
@@ -56,6 +63,8 @@ pub(super) struct Scan {
     sources: Vec<Source>,
     /// Absent for ORC.
     text: Option<TextFormat>,
+    /// For ORC.
+    filter: Option<StripeFilter>,
     parts: Vec<FilePart>,
     batch_rows: usize,
 }
@@ -65,6 +74,7 @@ impl Scan {
         schema: SchemaRef,
         sources: Vec<Source>,
         text: Option<TextFormat>,
+        filter: Option<StripeFilter>,
         parts: Vec<FilePart>,
         batch_rows: usize,
     ) -> Self {
@@ -72,6 +82,7 @@ impl Scan {
             schema,
             sources,
             text,
+            filter,
             parts,
             batch_rows,
         }
@@ -91,18 +102,36 @@ impl PartitionStream for Scan {
             schema: Arc::clone(&self.schema),
             sources: self.sources.clone(),
             text: self.text.clone(),
+            filter: self.filter.clone(),
             parts: self.parts.clone(),
             batch_rows: self.batch_rows,
         };
         builder.spawn_blocking(move || {
+            // Batches of small files are put together; large ones are passed on as they are.
+            let mut gathered = BatchCoalescer::new(Arc::clone(&scan.schema), scan.batch_rows)
+                .with_biggest_coalesce_batch_size(Some(scan.batch_rows / 2));
+            let has_columns = !scan.schema.fields().is_empty();
             for part in &scan.parts {
                 let mut reader = scan.open(part)?;
                 while let Some(columns) = reader.next_batch(scan.batch_rows)? {
-                    let batch = scan.batch(part, columns)?;
-                    if sender.blocking_send(Ok(batch)).is_err() {
-                        // Nobody wants more: a LIMIT is satisfied or the query was given up.
-                        return Ok(());
+                    let mut ready = Some(scan.batch(part, columns)?);
+                    if has_columns && let Some(batch) = ready.take() {
+                        gathered.push_batch(batch)?;
+                        ready = gathered.next_completed_batch();
                     }
+                    while let Some(batch) = ready {
+                        if sender.blocking_send(Ok(batch)).is_err() {
+                            // Nobody wants more: a LIMIT is satisfied or the query was given up.
+                            return Ok(());
+                        }
+                        ready = gathered.next_completed_batch();
+                    }
+                }
+            }
+            gathered.finish_buffered_batch()?;
+            while let Some(batch) = gathered.next_completed_batch() {
+                if sender.blocking_send(Ok(batch)).is_err() {
+                    return Ok(());
                 }
             }
             Ok(())
@@ -140,6 +169,7 @@ impl Scan {
             let reader = TextReader::open(
                 &part.path,
                 part.address.clone(),
+                part.range.clone(),
                 format.clone(),
                 wanted.collect(),
             );
@@ -157,9 +187,14 @@ impl Scan {
             }),
             _ => None,
         });
-        Ok(Reader::Orc(
-            OrcReader::open(&part.path, wanted.collect(), self.batch_rows).map_err(external)?,
-        ))
+        let reader = OrcReader::open(
+            &part.path,
+            &part.range,
+            wanted.collect(),
+            self.filter.as_ref(),
+            self.batch_rows,
+        );
+        Ok(Reader::Orc(reader.map_err(external)?))
     }
 
     /// Puts the file's columns and the partition's values into the order of the scan.

@@ -222,7 +222,6 @@ impl ColumnBuilder {
 
     /// Appends a field; `None` is NULL.
     pub(crate) fn append(&mut self, field: Option<&[u8]>) {
-        let text = |field: &[u8]| std::str::from_utf8(field).ok().map(str::to_owned);
         match self {
             Self::Boolean(builder) => builder.append_option(field.and_then(|field| {
                 if field.eq_ignore_ascii_case(b"true") {
@@ -253,17 +252,11 @@ impl ColumnBuilder {
                 Some(field) => append_text(builder, &String::from_utf8_lossy(field), *most, *trim),
             },
             Self::Binary(builder) => builder.append_option(field),
-            Self::Date(builder) => builder.append_option(
-                field
-                    .and_then(text)
-                    .and_then(|text| value::parse_date(&text)),
-            ),
+            Self::Date(builder) => {
+                builder.append_option(field.and_then(text).and_then(value::parse_date));
+            }
             Self::Timestamp(builder) => {
-                builder.append_option(
-                    field
-                        .and_then(text)
-                        .and_then(|text| value::parse_timestamp(&text)),
-                );
+                builder.append_option(field.and_then(text).and_then(value::parse_timestamp));
             }
             // Only delimited lines have parts; elsewhere there is nothing to cut them by.
             Self::List(_, rows, _) | Self::Map(_, _, rows, _) => rows.end(0, false),
@@ -362,7 +355,11 @@ fn narrow<T: TryFrom<i64>>(field: Option<&[u8]>) -> Option<T> {
 }
 
 fn number(field: &[u8]) -> Option<f64> {
-    value::parse_double(std::str::from_utf8(field).ok()?)
+    value::parse_double(text(field)?)
+}
+
+fn text(field: &[u8]) -> Option<&str> {
+    std::str::from_utf8(field).ok()
 }
 
 fn append_text(builder: &mut StringBuilder, text: &str, most: Option<usize>, trim: bool) {

@@ -1,8 +1,10 @@
 //! Lines of a stream of bytes as Hadoop's line reader finds them: ended by LF, CR or CR LF; the last one may lack its end.
+//! Reading may begin in the middle of a file: a line belongs to the range that holds its first byte.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 const CHUNK: usize = 256 * 1024;
+const SMALLEST_CHUNK: usize = 4 * 1024;
 
 /// Reads lines one after the other with a buffer that grows only to the longest line.
 pub(crate) struct Lines<R> {
@@ -21,18 +23,9 @@ pub(crate) struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Starts at the beginning of the stream, behind a byte-order mark.
-    pub(crate) fn new(source: R) -> io::Result<Self> {
-        let mut lines = Self {
-            source,
-            buffer: vec![0; CHUNK],
-            start: 0,
-            end: 0,
-            offset: 0,
-            is_at_end: false,
-            skip_line_feed: false,
-            is_behind_mark: false,
-        };
+    /// Starts at the beginning of the stream, behind a byte-order mark. The stream has about `size` bytes, if that is known.
+    pub(crate) fn new(source: R, size: Option<u64>) -> io::Result<Self> {
+        let mut lines = Self::at(source, size, 0);
         while lines.end < 3 && !lines.is_at_end {
             lines.fill()?;
         }
@@ -41,6 +34,28 @@ impl<R: Read> Lines<R> {
             lines.is_behind_mark = true;
         }
         Ok(lines)
+    }
+
+    fn at(source: R, size: Option<u64>, offset: u64) -> Self {
+        // One byte more, so that the end of a small file is seen without a larger buffer.
+        let chunk = size
+            .and_then(|size| usize::try_from(size.saturating_add(1)).ok())
+            .map_or(CHUNK, |size| size.clamp(SMALLEST_CHUNK, CHUNK));
+        Self {
+            source,
+            buffer: vec![0; chunk],
+            start: 0,
+            end: 0,
+            offset,
+            is_at_end: false,
+            skip_line_feed: false,
+            is_behind_mark: false,
+        }
+    }
+
+    /// Where the next line begins, unless a LF comes that belongs to the last one.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The next line without its end, and the offset of its first byte; `None` at the end.
@@ -105,6 +120,17 @@ impl<R: Read> Lines<R> {
     }
 }
 
+impl<R: Read + Seek> Lines<R> {
+    /// Starts at the first line that begins at or behind an offset, which must not be 0.
+    pub(crate) fn behind(mut source: R, offset: u64) -> io::Result<Self> {
+        // From the byte before, which tells whether a line begins just at the offset.
+        source.seek(SeekFrom::Start(offset - 1))?;
+        let mut lines = Self::at(source, None, offset - 1);
+        lines.next_line()?;
+        Ok(lines)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +151,7 @@ mod tests {
 
     fn lines(bytes: &[u8]) -> Vec<(u64, String)> {
         let mut all = Vec::new();
-        let mut lines = Lines::new(Slow(bytes)).unwrap();
+        let mut lines = Lines::new(Slow(bytes), None).unwrap();
         while let Some((offset, line)) = lines.next_line().unwrap() {
             all.push((offset, String::from_utf8(line.to_vec()).unwrap()));
         }
@@ -162,9 +188,36 @@ mod tests {
     }
 
     #[test]
+    fn ranges_share_the_lines_wherever_the_cut_falls() {
+        for bytes in [
+            &b"one\r\ntwo\n\r\n\rthree\n\nfour"[..],
+            b"\xef\xbb\xbfone\r\r\ntwo\n",
+            b"\n\n\n",
+            b"\r\n\r\n",
+            "\u{e9}\u{e9}\r\u{e9}".as_bytes(),
+        ] {
+            let whole = lines(bytes);
+            for cut in 1..=bytes.len() {
+                let cut_offset = cut as u64;
+                let mut shared: Vec<(u64, String)> = whole
+                    .iter()
+                    .filter(|(offset, _)| *offset < cut_offset)
+                    .cloned()
+                    .collect();
+                let mut rest = Lines::behind(io::Cursor::new(bytes), cut_offset).unwrap();
+                while let Some((offset, line)) = rest.next_line().unwrap() {
+                    assert!(offset >= cut_offset, "{bytes:?} cut at {cut}");
+                    shared.push((offset, String::from_utf8(line.to_vec()).unwrap()));
+                }
+                assert_eq!(shared, whole, "{bytes:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
     fn a_line_may_be_longer_than_the_buffer() {
         let long = "x".repeat(CHUNK * 3);
-        let mut lines = Lines::new(long.as_bytes()).unwrap();
+        let mut lines = Lines::new(long.as_bytes(), Some(10)).unwrap();
         assert_eq!(lines.next_line().unwrap().unwrap().1.len(), CHUNK * 3);
         assert!(lines.next_line().unwrap().is_none());
     }

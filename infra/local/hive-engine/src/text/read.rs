@@ -1,7 +1,8 @@
-//! One text file to record batches. Holds one batch at a time, however large the file is.
+//! One text file, or the lines that begin in a range of it, to record batches. Holds one batch at a time, however large the
+//! file is.
 
 use std::collections::VecDeque;
-use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
@@ -10,8 +11,8 @@ use super::columns::{Below, ColumnBuilder};
 use super::delimited;
 use super::format::{RowFormat, TextFormat};
 use super::lines::Lines;
-use super::open::open;
-use super::quoted::{self, Quoting};
+use super::open::{Opened, open};
+use super::quoted::{self, Fields, Quoting};
 use crate::error::Failure;
 use crate::types::HiveType;
 
@@ -31,7 +32,9 @@ pub(crate) enum Wanted {
 
 /// Reads a file batch by batch.
 pub(crate) struct TextReader {
-    lines: Lines<Box<dyn Read + Send>>,
+    lines: Lines<Opened>,
+    /// Lines that begin here or later are not read.
+    range_end: u64,
     path: PathBuf,
     address: String,
     format: TextFormat,
@@ -41,23 +44,37 @@ pub(crate) struct TextReader {
     /// Lines that may turn out to be the footer.
     held: VecDeque<(u64, Vec<u8>)>,
     ranges: Vec<(usize, usize)>,
-    fields: Vec<String>,
+    fields: Fields,
 }
 
 impl TextReader {
-    /// Opens a file and skips its header. `address` is what `INPUT__FILE__NAME` shows.
+    /// Opens a file and skips its header. `address` is what `INPUT__FILE__NAME` shows. Of a file that is not compressed, and
+    /// of which no footer is cut, only a range may be wanted.
     pub(crate) fn open(
         path: &Path,
         address: String,
+        range: Range<u64>,
         format: TextFormat,
         wanted: Vec<Wanted>,
     ) -> Result<Self, Failure> {
         let unreadable = || Failure::file("cannot read", path);
-        let mut lines = Lines::new(open(path)?).map_err(unreadable())?;
+        let file = open(path)?;
+        let size = match &file {
+            Opened::Plain(file) => Some(file.metadata().map_err(unreadable())?.len()),
+            Opened::Decompressed(_) => None,
+        };
+        let mut lines = if range.start > 0 && format.header_lines == 0 {
+            Lines::behind(file, range.start).map_err(unreadable())?
+        } else {
+            Lines::new(file, size).map_err(unreadable())?
+        };
         for _ in 0..format.header_lines {
             if lines.next_line().map_err(unreadable())?.is_none() {
                 break;
             }
+        }
+        if range.start > lines.offset() {
+            lines = Lines::behind(open(path)?, range.start).map_err(unreadable())?;
         }
         let builders = wanted
             .iter()
@@ -68,6 +85,7 @@ impl TextReader {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             lines,
+            range_end: range.end,
             path: path.to_path_buf(),
             address,
             format,
@@ -76,7 +94,7 @@ impl TextReader {
             offsets: Vec::new(),
             held: VecDeque::new(),
             ranges: Vec::new(),
-            fields: Vec::new(),
+            fields: Fields::default(),
         })
     }
 
@@ -89,7 +107,11 @@ impl TextReader {
                 .lines
                 .next_line()
                 .map_err(Failure::file("cannot read", &self.path))?;
-            let Some((offset, line)) = next else { break };
+            let Some((offset, line)) = next.filter(|(offset, _)| *offset < self.range_end) else {
+                // Lines behind the range are another reader's.
+                self.range_end = 0;
+                break;
+            };
             if self.format.footer_lines == 0 {
                 append(
                     &self.format.row,
@@ -147,7 +169,7 @@ fn append(
     wanted: &[Wanted],
     builders: &mut [Option<ColumnBuilder>],
     ranges: &mut Vec<(usize, usize)>,
-    fields: &mut Vec<String>,
+    fields: &mut Fields,
     line: &[u8],
 ) {
     match row {
@@ -186,8 +208,112 @@ fn append(
                 let (Wanted::Field(index, _), Some(builder)) = (wanted, builder) else {
                     continue;
                 };
-                builder.append(fields.get(*index).map(String::as_bytes));
+                builder.append(fields.get(*index));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use datafusion::arrow::array::{Array, AsArray};
+    use datafusion::arrow::datatypes::Int64Type;
+
+    use super::*;
+
+    const ALL: Range<u64> = 0..u64::MAX;
+
+    /// Each row as its offset and its first two fields.
+    fn rows(path: &Path, format: &TextFormat, range: Range<u64>) -> Vec<String> {
+        let wanted = vec![
+            Wanted::Offset,
+            Wanted::Field(0, HiveType::String),
+            Wanted::Field(1, HiveType::Int),
+        ];
+        let mut reader =
+            TextReader::open(path, String::new(), range, format.clone(), wanted).unwrap();
+        let mut rows = Vec::new();
+        while let Some((columns, count)) = reader.next_batch(3).unwrap() {
+            let texts: Vec<ArrayRef> = columns
+                .iter()
+                .map(|column| crate::cast::text(column).unwrap())
+                .collect();
+            assert_eq!(columns[0].as_primitive::<Int64Type>().len(), count);
+            rows.extend((0..count).map(|row| {
+                let cell = |text: &ArrayRef| {
+                    let text = text.as_string::<i32>();
+                    text.is_valid(row).then(|| text.value(row).to_owned())
+                };
+                format!("{:?}", texts.iter().map(cell).collect::<Vec<_>>())
+            }));
+        }
+        rows
+    }
+
+    fn quoted(header_lines: usize) -> TextFormat {
+        TextFormat {
+            row: RowFormat::Quoted {
+                separator: ',',
+                quote: '"',
+                escape: '\\',
+            },
+            header_lines,
+            footer_lines: 0,
+        }
+    }
+
+    fn delimited(header_lines: usize) -> TextFormat {
+        let mut format = TextFormat {
+            header_lines,
+            ..TextFormat::default()
+        };
+        if let RowFormat::Delimited { field, .. } = &mut format.row {
+            *field = b',';
+        }
+        format
+    }
+
+    #[test]
+    fn two_ranges_have_the_rows_of_the_file_wherever_it_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.csv");
+        let contents = [
+            // A row, CR LF and a CR alone across the cut; a blank line; no end of the last line.
+            "name,number\r\n\"second, header\"\r\nä,1\r\n\r\nb,x\rc,3\n\\N,4\nlast,5",
+            // A newline in quotes ends the row for OpenCSVSerde too, which sees one line at a time.
+            "\u{feff}h\nh\n\"a\n\",1\n\"b, \"\"c\"\"\r\nd\",2\n\"e\",3\n",
+            "only",
+            "",
+        ];
+        for content in contents {
+            std::fs::write(&path, content).unwrap();
+            for format in [
+                quoted(0),
+                quoted(2),
+                delimited(0),
+                delimited(2),
+                delimited(50),
+            ] {
+                let whole = rows(&path, &format, ALL);
+                for cut in 0..=content.len() as u64 {
+                    let mut both = rows(&path, &format, 0..cut);
+                    both.extend(rows(&path, &format, cut..u64::MAX));
+                    assert_eq!(both, whole, "{content:?} cut at {cut} with {format:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_is_read_from_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.csv.gz");
+        let mut file = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        file.write_all(b"a,1\nb,2\n").unwrap();
+        std::fs::write(&path, file.finish().unwrap()).unwrap();
+        assert_eq!(rows(&path, &delimited(0), ALL).len(), 2);
+        assert!(!super::super::open::is_splittable(&path));
     }
 }

@@ -1,0 +1,406 @@
+//! Which stripes of a file can hold rows that a query wants, judged by the least and greatest values in the file's tail.
+//! Made once per scan by the table, asked by the reader of each file.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, UInt64Array};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+use orc_rust::schema::DataType;
+use orc_rust::statistics::{ColumnStatistics, TypeStatistics};
+use orc_rust::stripe::StripeMetadata;
+
+use crate::types::HiveType;
+use crate::value;
+
+/// Writers put timestamps of another time zone up to so many microseconds beside the values that readers see.
+const ZONES: i64 = 26 * 3600 * 1_000_000;
+
+/// A query's conditions on the columns of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct StripeFilter {
+    predicate: Arc<PruningPredicate>,
+    /// Name and type of the table's columns, in their order.
+    columns: Arc<Vec<(String, HiveType)>>,
+}
+
+impl StripeFilter {
+    /// A filter for a condition over the table's columns, if least and greatest values say anything about it.
+    pub(crate) fn new(
+        condition: Arc<dyn PhysicalExpr>,
+        schema: SchemaRef,
+        columns: Vec<(String, HiveType)>,
+    ) -> Option<Self> {
+        let predicate = PruningPredicateBuilder::new()
+            .with_file_schema(schema)
+            .build(condition)?;
+        Some(Self {
+            predicate,
+            columns: Arc::new(columns),
+        })
+    }
+
+    /// One answer per stripe. `in_file` gives the file's type of a column of the table, by its name and position.
+    pub(crate) fn keep<'a>(
+        &self,
+        stripes: &[&StripeMetadata],
+        in_file: impl Fn(&str, usize) -> Option<&'a DataType>,
+    ) -> Vec<bool> {
+        let columns = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter_map(|(position, (name, kind))| {
+                let found = in_file(name, position)?;
+                Some((name.as_str(), kind, found))
+            })
+            .collect();
+        let statistics = Known { stripes, columns };
+        // Without an answer every stripe is read.
+        self.predicate
+            .prune(&statistics)
+            .unwrap_or_else(|_| vec![true; stripes.len()])
+    }
+}
+
+/// What a file's tail says of its stripes.
+struct Known<'a> {
+    stripes: &'a [&'a StripeMetadata],
+    /// Name, the table's type, the file's type.
+    columns: Vec<(&'a str, &'a HiveType, &'a DataType)>,
+}
+
+impl Known<'_> {
+    fn column(&self, column: &Column) -> Option<(&HiveType, &DataType)> {
+        let found = self
+            .columns
+            .iter()
+            .find(|(name, ..)| *name == column.name)?;
+        Some((found.1, found.2))
+    }
+
+    fn ends(&self, column: &Column, greatest: bool) -> Option<ArrayRef> {
+        let (kind, in_file) = self.column(column)?;
+        let nothing = ScalarValue::try_from(kind.arrow()).ok()?;
+        let values = self.stripes.iter().map(|stripe| {
+            stripe
+                .column_statistics()
+                .get(in_file.column_index())
+                .and_then(|statistics| ends(statistics, kind, in_file))
+                .map_or_else(
+                    || nothing.clone(),
+                    |(low, high)| if greatest { high } else { low },
+                )
+        });
+        ScalarValue::iter_to_array(values).ok()
+    }
+}
+
+impl PruningStatistics for Known<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.ends(column, false)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.ends(column, true)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.stripes.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let (kind, in_file) = self.column(column)?;
+        // A value that its column's type cannot hold becomes NULL on the way.
+        if !is_same(kind, in_file) {
+            return None;
+        }
+        let counts = self.stripes.iter().map(|stripe| {
+            let statistics = stripe.column_statistics().get(in_file.column_index())?;
+            stripe
+                .number_of_rows()
+                .checked_sub(statistics.number_of_values())
+        });
+        Some(Arc::new(counts.collect::<UInt64Array>()))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        let counts = self
+            .stripes
+            .iter()
+            .map(|stripe| Some(stripe.number_of_rows()));
+        Some(Arc::new(counts.collect::<UInt64Array>()))
+    }
+
+    fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
+
+/// Whether values of the file come into the table as they are.
+fn is_same(kind: &HiveType, in_file: &DataType) -> bool {
+    match (kind, in_file) {
+        (HiveType::Boolean, DataType::Boolean { .. })
+        | (HiveType::TinyInt, DataType::Byte { .. })
+        | (HiveType::SmallInt, DataType::Byte { .. } | DataType::Short { .. })
+        | (HiveType::Int, DataType::Byte { .. } | DataType::Short { .. } | DataType::Int { .. })
+        | (
+            HiveType::BigInt,
+            DataType::Byte { .. }
+            | DataType::Short { .. }
+            | DataType::Int { .. }
+            | DataType::Long { .. },
+        )
+        | (HiveType::Float, DataType::Float { .. })
+        | (HiveType::Double, DataType::Float { .. } | DataType::Double { .. })
+        | (HiveType::String, DataType::String { .. } | DataType::Varchar { .. })
+        | (HiveType::Date, DataType::Date { .. })
+        | (HiveType::Timestamp, DataType::Timestamp { .. }) => true,
+        (
+            HiveType::Decimal(precision, scale),
+            DataType::Decimal {
+                precision: in_file_precision,
+                scale: in_file_scale,
+                ..
+            },
+        ) => {
+            u32::from(*precision) == *in_file_precision
+                && u32::from(scale.unsigned_abs()) == *in_file_scale
+        }
+        _ => false,
+    }
+}
+
+/// Least and greatest value in the table's type; `None` where they are not known for sure.
+fn ends(
+    statistics: &ColumnStatistics,
+    kind: &HiveType,
+    in_file: &DataType,
+) -> Option<(ScalarValue, ScalarValue)> {
+    if !is_same(kind, in_file) {
+        return None;
+    }
+    let both = |low: ScalarValue, high: ScalarValue| Some((low, high));
+    match (kind, statistics.type_statistics()?) {
+        (HiveType::TinyInt, TypeStatistics::Integer { min, max, .. }) => both(
+            ScalarValue::Int8(Some(i8::try_from(*min).ok()?)),
+            ScalarValue::Int8(Some(i8::try_from(*max).ok()?)),
+        ),
+        (HiveType::SmallInt, TypeStatistics::Integer { min, max, .. }) => both(
+            ScalarValue::Int16(Some(i16::try_from(*min).ok()?)),
+            ScalarValue::Int16(Some(i16::try_from(*max).ok()?)),
+        ),
+        (HiveType::Int, TypeStatistics::Integer { min, max, .. }) => both(
+            ScalarValue::Int32(Some(i32::try_from(*min).ok()?)),
+            ScalarValue::Int32(Some(i32::try_from(*max).ok()?)),
+        ),
+        (HiveType::BigInt, TypeStatistics::Integer { min, max, .. }) => both(
+            ScalarValue::Int64(Some(*min)),
+            ScalarValue::Int64(Some(*max)),
+        ),
+        // Writers leave NaN out of least and greatest, but not out of the sum.
+        (
+            HiveType::Double,
+            TypeStatistics::Double {
+                min,
+                max,
+                sum: Some(sum),
+            },
+        ) if !sum.is_nan() && !min.is_nan() && !max.is_nan() => both(
+            ScalarValue::Float64(Some(*min)),
+            ScalarValue::Float64(Some(*max)),
+        ),
+        // An end that was too long is missing, which looks like the empty text.
+        (
+            HiveType::String,
+            TypeStatistics::String {
+                lower_bound,
+                upper_bound,
+                is_exact_max,
+                ..
+            },
+        ) if *is_exact_max || !upper_bound.is_empty() => both(
+            ScalarValue::Utf8(Some(lower_bound.clone())),
+            ScalarValue::Utf8(Some(upper_bound.clone())),
+        ),
+        (HiveType::Date, TypeStatistics::Date { min, max }) => both(
+            ScalarValue::Date32(Some(*min)),
+            ScalarValue::Date32(Some(*max)),
+        ),
+        (
+            HiveType::Timestamp,
+            TypeStatistics::Timestamp {
+                min_utc, max_utc, ..
+            },
+        ) if (*min_utc, *max_utc) != (0, 0) => both(
+            ScalarValue::TimestampMicrosecond(
+                Some(min_utc.checked_mul(1000)?.checked_sub(ZONES)?),
+                None,
+            ),
+            ScalarValue::TimestampMicrosecond(
+                Some(max_utc.checked_mul(1000)?.checked_add(ZONES)?),
+                None,
+            ),
+        ),
+        (HiveType::Decimal(precision, scale), TypeStatistics::Decimal { min, max, .. }) => {
+            let parse = |text: &str| {
+                let value = value::parse_decimal(text, *precision, *scale)?;
+                Some(ScalarValue::Decimal128(Some(value), *precision, *scale))
+            };
+            both(parse(min)?, parse(max)?)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use datafusion::arrow::array::{AsArray, Float64Array, Int64Array, StringArray};
+    use datafusion::arrow::datatypes::{Field, Int64Type, Schema};
+    use datafusion::logical_expr::{Expr, col, lit};
+    use datafusion::prelude::SessionContext;
+
+    use super::super::column::Rows;
+    use super::super::read::{OrcColumn, OrcReader};
+    use super::super::stripe::StripeBuilder;
+    use super::super::writer::OrcFile;
+    use super::super::{Compression, Compressor};
+    use super::*;
+    use crate::cast::cast_array;
+
+    fn columns() -> Vec<(String, HiveType)> {
+        [
+            "a bigint",
+            "b double",
+            "c string",
+            "d decimal(6,2)",
+            "e date",
+            "f timestamp",
+        ]
+        .iter()
+        .map(|column| {
+            let (name, kind) = column.split_once(' ').unwrap();
+            (name.to_owned(), kind.parse().unwrap())
+        })
+        .collect()
+    }
+
+    /// Three stripes of ten rows, in which every column rises; the second has NULLs in `a`, the third a NaN in `b`.
+    fn file(path: &Path) {
+        let columns = columns();
+        let mut file = OrcFile::create(path, columns.clone(), Compression::Zstd).unwrap();
+        let mut compressor = Compressor::new(Compression::Zstd).unwrap();
+        for stripe in 0..3i64 {
+            let rows = || (stripe * 10)..(stripe * 10 + 10);
+            let texts = |text: &dyn Fn(i64) -> String| -> ArrayRef {
+                Arc::new(StringArray::from_iter_values(rows().map(text)))
+            };
+            let arrays: Vec<ArrayRef> = vec![
+                Arc::new(Int64Array::from_iter(
+                    rows().map(|row| (stripe != 1 || row % 2 == 0).then_some(row)),
+                )),
+                Arc::new(Float64Array::from_iter_values(rows().map(|row| {
+                    if row == 25 {
+                        f64::NAN
+                    } else {
+                        row as f64 / 2.0
+                    }
+                }))),
+                texts(&|row| format!("text {row:02}")),
+                texts(&|row| format!("{row}.25")),
+                texts(&|row| format!("2026-01-{:02}", row + 1)),
+                texts(&|row| format!("2026-{:02}-01 00:00:00", row / 3 + 1)),
+            ];
+            let arrays: Vec<ArrayRef> = arrays
+                .iter()
+                .zip(&columns)
+                .map(|(array, (_, kind))| cast_array(array, kind).unwrap())
+                .collect();
+            let mut builder = StripeBuilder::new(&columns);
+            builder.append(&arrays, Rows::All(10));
+            file.append(&builder.finish(&mut compressor).unwrap())
+                .unwrap();
+        }
+        file.finish().unwrap();
+    }
+
+    /// Numbers of the stripes that a condition leaves, with the table's columns as given.
+    fn left_with(columns: Vec<(String, HiveType)>, condition: Expr) -> Vec<i64> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.orc");
+        file(&path);
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, kind)| Field::new(name, kind.arrow(), true))
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        let df_schema = datafusion::common::DFSchema::try_from(Arc::clone(&schema)).unwrap();
+        let condition = SessionContext::new()
+            .create_physical_expr(condition, &df_schema)
+            .unwrap();
+        let filter = StripeFilter::new(condition, schema, columns);
+        let wanted = vec![OrcColumn {
+            name: "a".to_owned(),
+            position: 0,
+            kind: HiveType::BigInt,
+        }];
+        let mut reader =
+            OrcReader::open(&path, &(0..u64::MAX), wanted, filter.as_ref(), 100).unwrap();
+        let mut stripes = Vec::new();
+        while let Some((columns, _)) = reader.next_batch(100).unwrap() {
+            let column = columns[0].as_primitive::<Int64Type>();
+            stripes.push(column.value(0) / 10);
+            assert_eq!(column.len(), 10);
+        }
+        stripes
+    }
+
+    fn left(condition: Expr) -> Vec<i64> {
+        left_with(columns(), condition)
+    }
+
+    #[test]
+    fn a_stripe_stays_where_its_statistics_do_not_rule_it_out() {
+        assert_eq!(left(col("b").gt(lit(100.0))), [2]);
+        assert_eq!(left(col("a").is_null()), [1]);
+        assert_eq!(left(col("a").is_not_null()), [0, 1, 2]);
+        assert_eq!(left(col("a").not_eq(lit(5i64))), [0, 1, 2]);
+    }
+
+    #[test]
+    fn stripes_are_ruled_out_by_every_type_that_has_ends() {
+        assert_eq!(left(col("a").eq(lit(15i64))), [1]);
+        assert_eq!(
+            left(col("a").lt(lit(10i64)).or(col("a").gt(lit(20i64)))),
+            [0, 2]
+        );
+        assert_eq!(left(col("b").lt(lit(5.0))), [0, 2]);
+        assert_eq!(left(col("c").eq(lit("text 07"))), [0]);
+        assert_eq!(
+            left(col("c").in_list(vec![lit("text 07"), lit("text 27")], false)),
+            [0, 2]
+        );
+        let decimal = |value| lit(ScalarValue::Decimal128(Some(value), 6, 2));
+        assert_eq!(left(col("d").gt(decimal(1999))), [2]);
+        let day = |day| lit(ScalarValue::Date32(crate::value::parse_date(day)));
+        assert_eq!(left(col("e").lt_eq(day("2026-01-10"))), [0]);
+        let time = |time| {
+            let time = crate::value::parse_timestamp(time);
+            lit(ScalarValue::TimestampMicrosecond(time, None))
+        };
+        assert_eq!(left(col("f").lt(time("2026-03-01 00:00:00"))), [0]);
+    }
+
+    #[test]
+    fn a_column_that_the_table_reads_as_another_type_rules_nothing_out() {
+        let mut changed = columns();
+        changed[2].1 = HiveType::Int;
+        assert_eq!(left_with(changed, col("c").is_not_null()), [0, 1, 2]);
+    }
+}
