@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn instance_groups_and_two_task_fleets_are_refused() {
+    async fn w4_instance_groups_and_two_task_fleets_are_refused() {
         let mut groups = cluster_json("j-1", "WAITING", &TAGS);
         groups["Cluster"]["InstanceCollectionType"] = json!("INSTANCE_GROUP");
         let failure = add(Replay::new().any("DescribeCluster", groups), json!({"ClusterId": "j-1"})).await.unwrap_err();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn asking_again_adds_nothing() {
+    async fn w1_asking_again_adds_nothing() {
         let grown = fleets(&[fleet("MASTER", 1, 0, 0), fleet("CORE", 1, 5, 2)]);
         let answer = add(cluster("WAITING").any("ListInstanceFleets", grown), json!({"ClusterId": "j-1"})).await.unwrap();
         assert_eq!(answer["TargetTotalWorkers"], 6);

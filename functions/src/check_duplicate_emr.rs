@@ -6,7 +6,7 @@ use aws_smithy_types::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::shared::clients::Clients;
-use crate::shared::cluster::{Cluster, ClusterError, Ownership, active, active_visible, launched_since};
+use crate::shared::cluster::{Cluster, ClusterError, Ownership, Scope, active, visible};
 use crate::shared::config_source::{ConfigError, load};
 use crate::shared::errors::{ErrorType, Typed};
 use crate::shared::identifiers::ExecutionArn;
@@ -34,8 +34,9 @@ pub struct Request {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
+    /// `RUNNING`, `NOTRUNNING`, or `ENDING` when all that an owner has left is terminating.
     status: &'static str,
-    /// The oldest of those that are up.
+    /// The oldest of those that are up, else of those that are terminating.
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster_id: Option<String>,
     clusters: Vec<Found>,
@@ -106,14 +107,22 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     };
     let of_this_name = |summary: &ClusterSummary| name.as_deref().is_none_or(|name| summary.name() == Some(name));
     let since = request.created_after.as_deref().map(time).transpose()?;
-    let mut clusters = match (since, &name) {
-        (Some(since), _) => launched_since(clients, of_this_name, since).await?,
-        (None, Some(_)) => active(clients, of_this_name).await?,
-        (None, None) => active_visible(clients).await?,
+    let mut clusters = match (since, &request.owner_execution_arn) {
+        (Some(since), _) => visible(clients, of_this_name, Scope::LaunchedSince(since)).await?,
+        // Whoever cleans up after a run waits until nothing is left.
+        (None, Some(_)) => visible(clients, of_this_name, Scope::Alive).await?,
+        (None, None) => active(clients, of_this_name).await?,
     };
     clusters.retain(counts);
-    let up = |cluster: &&Cluster| matches!(cluster.phase(), ClusterPhase::Starting | ClusterPhase::Started);
-    let running = clusters.iter().find(up).map(|cluster| cluster.id.clone());
+    let first = |up: bool| {
+        let wanted = |cluster: &&Cluster| match cluster.phase() {
+            ClusterPhase::Starting | ClusterPhase::Started => up,
+            ClusterPhase::Ending => !up,
+            ClusterPhase::Ended => false,
+        };
+        clusters.iter().find(wanted).map(|cluster| cluster.id.clone())
+    };
+    let (running, ending) = (first(true), first(false));
     let mut listed = Vec::new();
     for cluster in clusters {
         let usage = match since {
@@ -123,8 +132,12 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         listed.push(found(cluster, usage));
     }
     Ok(Response {
-        status: if running.is_some() { "RUNNING" } else { "NOTRUNNING" },
-        cluster_id: running,
+        status: match (&running, &ending) {
+            (Some(_), _) => "RUNNING",
+            (None, Some(_)) => "ENDING",
+            (None, None) => "NOTRUNNING",
+        },
+        cluster_id: running.or(ending),
         clusters: listed,
         run: request.run,
     })
@@ -150,7 +163,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::shared::config::tests::ORIGINAL;
-    use crate::shared::replay::{CONFIG, EXECUTION, Replay, cluster_json};
+    use crate::shared::replay::{CONFIG, EXECUTION, NOW, Replay, cluster_json};
     use crate::{ErrorType, FunctionFailure, invoke};
 
     const OURS: (&str, &str) = ("pipeline", "data_pipeline");
@@ -174,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_throttled_list_fails_closed() {
+    async fn s9_a_throttled_list_fails_closed() {
         let failure = check(Replay::new().config(ORIGINAL).throttles("ListClusters"), json!({})).await.unwrap_err();
         assert_eq!(failure.error_type, ErrorType::Throttled);
     }
@@ -203,6 +216,57 @@ mod tests {
             .any("DescribeCluster", cluster_json("j-1", "WAITING", &[OURS, ("execution-arn", EXECUTION)]));
         let answer = check(replay, json!({"OwnerExecutionArn": EXECUTION})).await.unwrap();
         assert_eq!((answer["Status"].as_str(), answer["ClusterId"].as_str()), (Some("RUNNING"), Some("j-1")));
+    }
+
+    fn owned(id: &str, state: &str) -> Value {
+        cluster_json(id, state, &[OURS, ("execution-arn", EXECUTION)])
+    }
+
+    #[tokio::test]
+    async fn t1_a_run_whose_cluster_is_terminating_has_not_let_go_of_it() {
+        let states = json!({"ClusterStates": ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"]});
+        let replay = Replay::new()
+            .config(ORIGINAL)
+            .call("ListClusters", states, json!({"Clusters": [{"Id": "j-1", "Name": "data_pipeline"}]}))
+            .any("DescribeCluster", owned("j-1", "TERMINATING"));
+        let answer = check(replay, json!({"OwnerExecutionArn": EXECUTION})).await.unwrap();
+        assert_eq!((answer["Status"].as_str(), answer["ClusterId"].as_str()), (Some("ENDING"), Some("j-1")));
+    }
+
+    #[tokio::test]
+    async fn what_a_run_has_cost_is_told_of_all_its_clusters_since_its_start() {
+        let instance = |id: Option<&str>, market: &str, seconds: i64| {
+            json!({"Ec2InstanceId": id, "Market": market, "Status": {"Timeline": {"CreationDateTime": NOW - seconds, "EndDateTime": NOW}}})
+        };
+        let instances = json!({"Instances": [
+            instance(Some("i-1"), "ON_DEMAND", 1800), instance(Some("i-2"), "SPOT", 900), instance(None, "SPOT", 9000),
+        ]});
+        let mut ended = owned("j-1", "TERMINATED");
+        ended["Cluster"]["Status"]["Timeline"]["EndDateTime"] = json!(NOW - 60);
+        let replay = Replay::new()
+            .config(ORIGINAL)
+            .call("ListClusters", json!({"CreatedAfter": 1_795_226_400}), json!({"Clusters": [{"Id": "j-1", "Name": "data_pipeline"}]}))
+            .any("DescribeCluster", ended)
+            .any("ListInstances", instances);
+        let answer = check(replay, json!({"OwnerExecutionArn": EXECUTION, "CreatedAfter": "2026-11-21T02:00:00Z"})).await.unwrap();
+        assert_eq!(answer["Status"], "NOTRUNNING");
+        let cluster = &answer["Clusters"][0];
+        assert_eq!((cluster["Seconds"].as_i64(), cluster["Instances"].as_u64()), (Some(240), Some(2)), "{cluster}");
+        assert_eq!((cluster["OnDemandInstanceHours"].as_f64(), cluster["SpotInstanceHours"].as_f64()), (Some(0.5), Some(0.25)));
+        let wrong = check(Replay::new().config(ORIGINAL), json!({"CreatedAfter": "yesterday"})).await.unwrap_err();
+        assert_eq!(wrong.error_type, ErrorType::InvalidInput);
+    }
+
+    #[tokio::test]
+    async fn a_cost_that_cannot_be_looked_at_hides_no_cluster() {
+        let replay = Replay::new()
+            .config(ORIGINAL)
+            .any("ListClusters", json!({"Clusters": [{"Id": "j-1", "Name": "data_pipeline"}]}))
+            .any("DescribeCluster", owned("j-1", "TERMINATED"))
+            .refuses("ListInstances", 400, "AccessDeniedException", "no");
+        let answer = check(replay, json!({"OwnerExecutionArn": EXECUTION, "CreatedAfter": "2026-11-21T02:00:00Z"})).await.unwrap();
+        assert_eq!(answer["Clusters"][0]["ClusterId"], "j-1");
+        assert!(answer["Clusters"][0].get("Instances").is_none());
     }
 
     #[tokio::test]

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_throttled_list_fails_closed() {
+    async fn s9_a_throttled_list_fails_closed() {
         assert_eq!(check(Replay::new().throttles("ListExecutions"), event()).await.unwrap_err().error_type, ErrorType::Throttled);
     }
 
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_that_started_together_exactly_one_goes_on() {
+    async fn s2_of_two_that_started_together_exactly_one_goes_on() {
         let mut words = Vec::new();
         for asking in [EXECUTION, OTHER] {
             let replay = Replay::new().any("ListExecutions", running(&[(OTHER, 5.0), (EXECUTION, 5.0)]));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_originals_event_by_name_counts_over_all_pages() {
+    async fn s8_the_originals_event_by_name_counts_over_all_pages() {
         let machines = |name: &str| json!({"name": name, "stateMachineArn": MACHINE, "type": "STANDARD", "creationDate": NOW});
         let mut first = running(&[(EXECUTION, 1.0)]);
         first["nextToken"] = json!("2");

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_that_is_too_large_is_shortened_between_characters() {
+    async fn t5_a_message_that_is_too_large_is_shortened_between_characters() {
         let clients_see = Replay::new().sns(&[], 200, PUBLISHED);
         let event = json!({"Message": "é".repeat(200_000)});
         let text = super::message(event.as_object().unwrap()).unwrap();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn subjects_become_short_printable_lines() {
+    fn t5_subjects_become_short_printable_lines() {
         assert_eq!(subject(" failed:\n\té\u{7}x "), "failed: ? x");
         assert_eq!(subject(&"x".repeat(120)).len(), 99);
         assert_eq!(subject("\n"), "");

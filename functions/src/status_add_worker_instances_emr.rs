@@ -39,6 +39,9 @@ pub struct Response {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     running_workers: Option<u32>,
+    /// Units that were to be spot and that EMR gave on demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spot_not_fulfilled: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet_state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +72,7 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         asked: request,
         status,
         running_workers,
+        spot_not_fulfilled: fleet.as_ref().map(Fleet::switched).filter(|units| *units > 0),
         fleet_state: fleet.as_ref().map(|fleet| fleet.state.clone()),
         reason_code: fleet.as_ref().and_then(|fleet| fleet.reason_code.clone()),
         reason: fleet.and_then(|fleet| fleet.reason),
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn running_instances_count_by_weight_over_all_pages() {
+    async fn w3_running_instances_count_by_weight_over_all_pages() {
         let asked = json!({"ClusterId": "j-1", "InstanceFleetId": "if-2", "InstanceStates": ["RUNNING"]});
         let mut next = asked.clone();
         next["Marker"] = json!("2");

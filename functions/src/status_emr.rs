@@ -94,7 +94,7 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
 /// On-demand units beyond what was asked for: EMR's fallback. A remark for the mail, so that failing to look is no failure.
 async fn switched_units(clients: &Clients, cluster: &ClusterId) -> Option<u32> {
     match worker_fleet::list(clients, cluster).await {
-        Ok(fleets) => Some(fleets.iter().map(|fleet| fleet.provisioned_on_demand.saturating_sub(fleet.target_on_demand)).sum()).filter(|units| *units > 0),
+        Ok(fleets) => Some(fleets.iter().map(|fleet| fleet.switched()).sum()).filter(|units| *units > 0),
         Err(error) => {
             tracing::warn!("the fleets are not looked at: {error}");
             None
@@ -134,6 +134,20 @@ mod tests {
     async fn a_lost_answer_is_asked_for_again() {
         let replay = Replay::new().loses("DescribeCluster").any("DescribeCluster", cluster_json("j-1", "WAITING", &[]));
         assert_eq!(status(&replay, json!({"ClusterId": "j-1"})).await.unwrap()["Status"], "STARTED");
+    }
+
+    #[tokio::test]
+    async fn l7_workers_that_are_on_demand_instead_of_spot_are_counted_when_asked_for() {
+        let fleets = json!({"InstanceFleets": [
+            {"Id": "if-1", "InstanceFleetType": "CORE", "TargetOnDemandCapacity": 1, "ProvisionedOnDemandCapacity": 1},
+            {"Id": "if-2", "InstanceFleetType": "TASK", "TargetSpotCapacity": 2, "ProvisionedOnDemandCapacity": 2},
+        ]});
+        let up = || Replay::new().any("DescribeCluster", cluster_json("j-1", "WAITING", &[]));
+        let event = json!({"ClusterId": "j-1", "WithSpot": true});
+        assert_eq!(status(&up().any("ListInstanceFleets", fleets), event.clone()).await.unwrap()["SpotNotFulfilled"], 2);
+        let denied = up().refuses("ListInstanceFleets", 400, "AccessDeniedException", "no");
+        assert_eq!(status(&denied, event).await.unwrap()["Status"], "STARTED", "a remark is not worth a run");
+        assert_eq!(status(&up(), json!({"ClusterId": "j-1"})).await.unwrap()["Status"], "STARTED");
     }
 
     #[tokio::test]

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn throttling_means_later_and_not_failure() {
+    async fn d10_throttling_means_later_and_not_failure() {
         let answer = status(Replay::new().throttles("DescribeStep")).await.unwrap();
         assert_eq!(
             answer,
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn cancelled_and_interrupted_are_errors_at_once() {
+    async fn d9_cancelled_and_interrupted_are_errors_at_once() {
         for state in ["CANCELLED", "INTERRUPTED"] {
             let reason = json!({"Message": "ended by hand"});
             let answer = status(step(json!({"State": state, "StateChangeReason": reason}))).await.unwrap();
@@ -266,19 +266,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_step_whose_cluster_ended_under_it_is_an_error() {
+    async fn d11_a_step_whose_cluster_ended_under_it_is_an_error() {
         let replay = step(json!({"State": "RUNNING"})).any("DescribeCluster", cluster_json("j-1", "TERMINATED", &[]));
         let answer = status(replay).await.unwrap();
         assert_eq!((answer["Status"].as_str(), answer["Reason"].as_str()), (Some("ERROR"), Some("ClusterGone")));
     }
 
     #[tokio::test]
-    async fn unfinished_and_unknown_states_go_on() {
+    async fn x9_unfinished_and_unknown_states_go_on() {
         for state in ["PENDING", "RUNNING", "CANCEL_PENDING", "A_NEW_STATE"] {
             let replay = step(json!({"State": state})).any("DescribeCluster", cluster_json("j-1", "RUNNING", &[]));
             let answer = status(replay).await.unwrap();
             assert_eq!((answer["Status"].as_str(), answer["StepState"].as_str()), (Some("SUBMITTED"), Some(state)));
         }
+    }
+
+    #[tokio::test]
+    async fn x10_a_step_that_completes_although_its_cancellation_is_pending_is_a_success() {
+        let pending = step(json!({"State": "CANCEL_PENDING"})).any("DescribeCluster", cluster_json("j-1", "RUNNING", &[]));
+        assert_eq!(status(pending).await.unwrap()["Status"], "SUBMITTED");
+        assert_eq!(status(step(json!({"State": "COMPLETED"}))).await.unwrap()["Status"], "SUCCESS");
     }
 
     #[tokio::test]

@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_execution_that_never_appears_is_an_error_by_name() {
+    async fn x21_an_execution_that_never_appears_is_an_error_by_name() {
         let failure = status(unknown(unknown(unknown(unknown(Replay::new()))))).await.unwrap_err();
         assert_eq!(failure.error_type, ErrorType::ExecutionNotFound);
         assert!(failure.message.contains(EXECUTION), "{failure}");
     }
 
     #[tokio::test]
-    async fn one_that_appears_late_is_asked_for_again() {
+    async fn x21_one_that_appears_late_is_asked_for_again() {
         let replay = unknown(unknown(Replay::new())).any("DescribeExecution", execution("RUNNING", json!({})));
         assert_eq!(status(replay).await.unwrap()["Status"], "RUNNING");
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_timed_out_and_aborted_are_errors_with_their_cause() {
+    async fn t11_failed_timed_out_and_aborted_are_errors_with_their_cause() {
         for word in ["FAILED", "TIMED_OUT", "ABORTED"] {
             let more = json!({"error": "StepFailed", "cause": "line 3", "stopDate": NOW});
             let answer = status(Replay::new().any("DescribeExecution", execution(word, more))).await.unwrap();

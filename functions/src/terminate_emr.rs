@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failing_for_good_says_that_the_cluster_may_be_alive() {
+    async fn t4_failing_for_good_says_that_the_cluster_may_be_alive() {
         let replay = Replay::new().any("DescribeCluster", cluster_json("j-1", "WAITING", &[OURS])).throttles("TerminateJobFlows");
         let failure = terminate(replay).await.unwrap_err();
         assert_eq!(failure.error_type, ErrorType::Throttled);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_answer_is_asked_for_again() {
+    async fn t1_a_lost_answer_is_asked_for_again() {
         let replay = Replay::new()
             .any("DescribeCluster", cluster_json("j-1", "WAITING", &[OURS]))
             .loses("TerminateJobFlows")
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn protection_is_lifted_first() {
+    async fn t2_protection_is_lifted_first() {
         let mut protected = cluster_json("j-1", "RUNNING", &[OURS]);
         protected["Cluster"]["TerminationProtected"] = json!(true);
         let replay = Replay::new()
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_ended_is_not_ended_again() {
+    async fn t3_what_has_ended_is_not_ended_again() {
         for state in ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"] {
             let replay = Replay::new().any("DescribeCluster", cluster_json("j-1", state, &[OURS]));
             assert_eq!(terminate(replay).await.unwrap()["ClusterState"], state);

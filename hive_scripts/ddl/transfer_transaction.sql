@@ -2,6 +2,7 @@
 -- stg_fact_db.transfer_transaction          the landed CSV as it is, every column a string, header lines included
 -- stg_fact_db.transfer_transaction_checked  the batch at hand with types, each line judged
 -- stg_fact_db.transfer_transaction_figures  what the load decides on, as one row
+-- stg_fact_db.transfer_transaction_delivered, _files, _repeated  which files were delivered before
 -- fact_db.transfer_transaction              what readers see, a partition per batch and day
 --
 -- The Hive command line splits a script at semicolons before it parses it. So comments start in the first column,
@@ -73,6 +74,35 @@ FROM (
   FROM stg_fact_db.transfer_transaction_checked
   GROUP BY source_file
 ) file_figures;
+
+-- The files that were loaded, batch by batch, known by what is in them: rows, first and last key, sum of the amounts.
+CREATE EXTERNAL TABLE IF NOT EXISTS stg_fact_db.transfer_transaction_delivered (
+  source_file string,
+  fingerprint string
+)
+PARTITIONED BY (batch_id string)
+STORED AS ORC
+LOCATION 's3://${hiveconf:bucket}/checked/fact/transfer_transaction_delivered'
+TBLPROPERTIES ('orc.compress' = 'SNAPPY');
+
+CREATE VIEW IF NOT EXISTS stg_fact_db.transfer_transaction_files AS
+SELECT
+  source_file,
+  CONCAT_WS('/', CAST(COUNT(*) AS string), MIN(transfer_id), MAX(transfer_id), CAST(SUM(amount) AS string)) AS fingerprint,
+  COUNT(*) AS good_rows
+FROM stg_fact_db.transfer_transaction_checked
+WHERE line_kind = 'row' AND reason = ''
+GROUP BY source_file;
+
+-- Files of the batch at hand that an earlier batch has brought already, whatever their names.
+CREATE VIEW IF NOT EXISTS stg_fact_db.transfer_transaction_repeated AS
+SELECT
+  files.source_file AS source_file,
+  MIN(delivered.batch_id) AS delivered_in,
+  MAX(files.good_rows) AS good_rows
+FROM stg_fact_db.transfer_transaction_files files
+JOIN stg_fact_db.transfer_transaction_delivered delivered ON files.fingerprint = delivered.fingerprint
+GROUP BY files.source_file;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS fact_db.transfer_transaction (
   transfer_id      string,

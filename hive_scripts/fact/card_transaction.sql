@@ -1,5 +1,6 @@
 -- Loads one batch into fact_db.card_transaction, which has a partition per batch and day.
--- Takes hiveconf bucket, batch_id and rejected_rows_allowed (0 if absent).
+-- Takes hiveconf bucket, batch_id, rejected_rows_allowed (0 if absent) and repeated_files: what becomes of a file that an
+-- earlier batch has brought already: load (if absent), skip or refuse.
 -- Promises: a batch is loaded only if every file has the expected header and no more lines are bad than allowed. Bad lines
 -- go to rejected/ with file, position and reason. Whatever an earlier attempt of the same batch left is removed first, and
 -- no other batch is touched. Loading a batch twice gives the same table as loading it once.
@@ -22,6 +23,9 @@ SET spark.sql.hive.convertMetastoreOrc=false;
 SELECT assert_true('${hiveconf:batch_id}' RLIKE '^[A-Za-z0-9][A-Za-z0-9._-]*$') AS batch_id_is_usable;
 
 ALTER TABLE stg_fact_db.card_transaction ADD IF NOT EXISTS PARTITION (batch_id = '${hiveconf:batch_id}');
+
+-- What an earlier attempt of this batch has loaded is no earlier delivery.
+ALTER TABLE stg_fact_db.card_transaction_delivered DROP IF EXISTS PARTITION (batch_id = '${hiveconf:batch_id}');
 
 -- Every line of the batch, with types and a verdict.
 WITH landed AS (
@@ -128,6 +132,11 @@ SELECT assert_true(rows_rejected <=
     END) AS no_more_rows_are_rejected_than_allowed
 FROM stg_fact_db.card_transaction_figures;
 
+SELECT source_file AS file_that_was_delivered_before, delivered_in FROM stg_fact_db.card_transaction_repeated LIMIT 20;
+
+SELECT assert_true('${hiveconf:repeated_files}' <> 'refuse' OR COUNT(*) = 0) AS no_file_was_delivered_before
+FROM stg_fact_db.card_transaction_repeated;
+
 -- Forget what an earlier attempt of this batch published, then delete its files. Dropping the partition of an external
 -- table keeps them, and an overwrite would add to what it finds there. Hive clears a folder only if it has a row to write.
 ALTER TABLE fact_db.card_transaction DROP IF EXISTS PARTITION (batch_id = '${hiveconf:batch_id}');
@@ -139,12 +148,16 @@ SELECT 'emptied before the load' FROM stg_fact_db.card_transaction_figures;
 
 INSERT OVERWRITE TABLE fact_db.card_transaction PARTITION (batch_id = '${hiveconf:batch_id}', date_id)
 SELECT transaction_id, authorised_at, card_number, merchant_name, merchant_category, country_code, currency_code, amount, status, note, date_id
-FROM stg_fact_db.card_transaction_checked
-WHERE line_kind = 'row' AND reason = '';
+FROM stg_fact_db.card_transaction_checked checked
+LEFT JOIN (
+  SELECT source_file AS skipped_file FROM stg_fact_db.card_transaction_repeated WHERE '${hiveconf:repeated_files}' = 'skip'
+) skipped ON checked.source_file = skipped.skipped_file
+WHERE line_kind = 'row' AND reason = '' AND skipped_file IS NULL;
 
-SELECT assert_true(figures.rows_staged = loaded.rows_loaded + figures.rows_rejected) AS rows_staged_are_rows_loaded_and_rows_rejected
+SELECT assert_true(figures.rows_staged = loaded.rows_loaded + figures.rows_rejected + skipped.rows_skipped) AS rows_staged_are_rows_loaded_and_rows_rejected
 FROM stg_fact_db.card_transaction_figures figures
-CROSS JOIN (SELECT COUNT(*) AS rows_loaded FROM fact_db.card_transaction WHERE batch_id = '${hiveconf:batch_id}') loaded;
+CROSS JOIN (SELECT COUNT(*) AS rows_loaded FROM fact_db.card_transaction WHERE batch_id = '${hiveconf:batch_id}') loaded
+CROSS JOIN (SELECT COALESCE(SUM(good_rows), 0) AS rows_skipped FROM stg_fact_db.card_transaction_repeated WHERE '${hiveconf:repeated_files}' = 'skip') skipped;
 
 -- What the mail and the summary say about this load, as one line of JSON.
 INSERT OVERWRITE DIRECTORY 's3://${hiveconf:bucket}/runs/batch_id=${hiveconf:batch_id}/fact.card_transaction.counts'
@@ -154,9 +167,16 @@ SELECT CONCAT(
     '{\"Table\":\"fact.card_transaction\",\"BatchId\":\"${hiveconf:batch_id}\",\"Files\":', CAST(figures.files AS string),
     ',\"RowsStaged\":', CAST(figures.rows_staged AS string),
     ',\"RowsLoaded\":', CAST(loaded.rows_loaded AS string),
-    ',\"RowsRejected\":', CAST(figures.rows_rejected AS string), '}')
+    ',\"RowsRejected\":', CAST(figures.rows_rejected AS string),
+    ',\"FilesRepeated\":', CAST(repeated.files_repeated AS string),
+    ',\"RowsSkipped\":', CAST(figures.rows_staged - figures.rows_rejected - loaded.rows_loaded AS string), '}')
 FROM stg_fact_db.card_transaction_figures figures
-CROSS JOIN (SELECT COUNT(*) AS rows_loaded FROM fact_db.card_transaction WHERE batch_id = '${hiveconf:batch_id}') loaded;
+CROSS JOIN (SELECT COUNT(*) AS rows_loaded FROM fact_db.card_transaction WHERE batch_id = '${hiveconf:batch_id}') loaded
+CROSS JOIN (SELECT COUNT(*) AS files_repeated FROM stg_fact_db.card_transaction_repeated) repeated;
+
+-- For the batches to come. After this the files of this batch count as delivered.
+INSERT OVERWRITE TABLE stg_fact_db.card_transaction_delivered PARTITION (batch_id = '${hiveconf:batch_id}')
+SELECT source_file, fingerprint FROM stg_fact_db.card_transaction_files;
 
 -- The files go on to the archive, the partition would point at nothing.
 ALTER TABLE stg_fact_db.card_transaction DROP IF EXISTS PARTITION (batch_id = '${hiveconf:batch_id}');

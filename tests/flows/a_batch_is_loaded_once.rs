@@ -44,7 +44,7 @@ async fn the_sample_is_loaded_whole_and_its_files_are_archived() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_same_batch_again_changes_nothing_and_leaves_new_files_for_the_next() -> Result<()> {
+async fn r1_the_same_batch_again_changes_nothing_and_leaves_new_files_for_the_next() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     pipeline.load("first").await?;
@@ -64,7 +64,7 @@ async fn the_same_batch_again_changes_nothing_and_leaves_new_files_for_the_next(
 }
 
 #[tokio::test]
-async fn a_second_batch_adds_its_facts_and_replaces_the_dimensions() -> Result<()> {
+async fn d20_a_second_batch_adds_its_facts_and_replaces_the_dimensions() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     pipeline.load("first").await?;
@@ -86,7 +86,7 @@ async fn a_second_batch_adds_its_facts_and_replaces_the_dimensions() -> Result<(
 }
 
 #[tokio::test]
-async fn what_a_dead_run_left_in_staging_is_finished_before_the_next_batch() -> Result<()> {
+async fn x13_what_a_dead_run_left_in_staging_is_finished_before_the_next_batch() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     let country = pipeline.keys("landing/dimension/country/").await?;

@@ -30,7 +30,7 @@ async fn refused(input: Value, names: &[&str]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_unknown_phase() -> Result<()> {
+async fn s10_an_unknown_phase() -> Result<()> {
     refused(
         json!({"StartFrom": "Middle"}),
         &["StartFrom", "Dimensions, Workers or Facts"],
@@ -39,7 +39,7 @@ async fn an_unknown_phase() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_unknown_table() -> Result<()> {
+async fn s10_an_unknown_table() -> Result<()> {
     refused(
         json!({"Facts": ["card_transaction", "no_such_table"]}),
         &["no_such_table", "fact"],
@@ -48,7 +48,7 @@ async fn an_unknown_table() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_batch_id_that_cannot_be_a_key_or_a_partition() -> Result<()> {
+async fn s10_a_batch_id_that_cannot_be_a_key_or_a_partition() -> Result<()> {
     for batch in [
         json!("a/b"),
         json!("a b"),
@@ -64,12 +64,12 @@ async fn a_batch_id_that_cannot_be_a_key_or_a_partition() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tables_that_are_not_a_list() -> Result<()> {
+async fn s10_tables_that_are_not_a_list() -> Result<()> {
     refused(json!({"Dimensions": "country"}), &["Dimensions", "list"]).await
 }
 
 #[tokio::test]
-async fn a_config_with_many_faults_names_them_all_before_a_launch() -> Result<()> {
+async fn l8_a_config_with_many_faults_names_them_all_before_a_launch() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     let config = "[basic]\nemr_region = us-east-1\nemr_name = x\nlog_on_s3 = nowhere\n[instances]\nworker_count = many\n";
@@ -100,7 +100,7 @@ async fn a_config_with_many_faults_names_them_all_before_a_launch() -> Result<()
 }
 
 #[tokio::test]
-async fn state_info_that_cannot_be_read_stops_the_run_and_touches_no_cluster() -> Result<()> {
+async fn s7_state_info_that_cannot_be_read_stops_the_run_and_touches_no_cluster() -> Result<()> {
     for garbage in ["", "{\"ClusterId\": \"j-1", "not an id at all"] {
         let pipeline = Pipeline::start().await?;
         pipeline.land_samples().await?;
@@ -122,7 +122,7 @@ async fn state_info_that_cannot_be_read_stops_the_run_and_touches_no_cluster() -
 }
 
 #[tokio::test]
-async fn state_info_in_the_older_format_of_a_cluster_that_is_gone_is_taken_over() -> Result<()> {
+async fn x6_state_info_in_the_older_format_of_a_cluster_that_is_gone_is_taken_over() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     pipeline
@@ -134,8 +134,8 @@ async fn state_info_in_the_older_format_of_a_cluster_that_is_gone_is_taken_over(
 }
 
 #[tokio::test]
-async fn a_bad_row_fails_the_load_before_anything_is_published_and_says_where_it_is() -> Result<()>
-{
+async fn d12_a_bad_row_fails_the_load_before_anything_is_published_and_says_where_it_is()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     pipeline.load("good").await?;

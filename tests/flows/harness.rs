@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, ensure};
 use aws_services::s3::PutOptions;
@@ -45,6 +45,16 @@ pub(crate) fn project_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// The project, read once for all tests.
+fn project() -> Result<Arc<Project>> {
+    static PROJECT: OnceLock<Arc<Project>> = OnceLock::new();
+    if let Some(project) = PROJECT.get() {
+        return Ok(Arc::clone(project));
+    }
+    let project = Arc::new(Project::load(&project_folder())?);
+    Ok(Arc::clone(PROJECT.get_or_init(|| project)))
+}
+
 pub(crate) fn sample_data() -> PathBuf {
     project_folder().join("sample_data")
 }
@@ -70,7 +80,7 @@ impl Pipeline {
         root: Arc<TempDir>,
         change: impl FnOnce(&mut RuntimeOptions),
     ) -> Result<Self> {
-        let project = Arc::new(Project::load(&project_folder())?);
+        let project = project()?;
         let seen = Arc::new(Seen::default());
         let mut options = RuntimeOptions::new(root.path().join("root"))
             .with_project(project, Functions::InProcess);

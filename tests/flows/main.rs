@@ -2,6 +2,8 @@
 //! Each module is a sentence about the product.
 
 mod harness;
+mod small_batches;
+mod strikes;
 
 mod a_batch_is_loaded_once;
 mod a_child_runs_by_hand;
@@ -9,9 +11,17 @@ mod a_failed_phase_is_resumed;
 mod a_killed_process_is_recovered;
 mod a_run_leaves_no_cluster;
 mod bad_input_is_refused_by_name;
+mod fault_matrix;
 mod functions_run_as_on_lambda;
+mod launch;
 mod mails;
+mod more_faults;
 mod nothing_landed_costs_nothing;
 mod one_run_at_a_time;
 mod other_clients_use_the_services;
+mod reruns_by_hand;
+mod start_and_lock;
+mod steps_and_data;
+mod terminate_notify_abort;
 mod the_original_flow_runs_unchanged;
+mod workers;

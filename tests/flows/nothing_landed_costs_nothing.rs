@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::Pipeline;
 
 #[tokio::test]
-async fn an_empty_landing_zone_launches_no_cluster_and_sends_no_mail() -> Result<()> {
+async fn s11_an_empty_landing_zone_launches_no_cluster_and_sends_no_mail() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     let outcome = pipeline.run(json!({})).await?;
     assert!(outcome.succeeded(), "{outcome:?}");
@@ -23,7 +23,7 @@ async fn an_empty_landing_zone_launches_no_cluster_and_sends_no_mail() -> Result
 }
 
 #[tokio::test]
-async fn folder_markers_and_empty_files_are_not_data() -> Result<()> {
+async fn x28_folder_markers_and_empty_files_are_not_data() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.put("landing/dimension/country/", "").await?;
     pipeline
@@ -42,7 +42,7 @@ async fn folder_markers_and_empty_files_are_not_data() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_table_without_files_is_skipped_and_named() -> Result<()> {
+async fn s11_a_table_without_files_is_skipped_and_named() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     let _work = pipeline.runtime.clock().work();

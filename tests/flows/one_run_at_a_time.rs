@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::Pipeline;
 
 #[tokio::test]
-async fn of_two_masters_that_start_together_one_loads_and_the_other_ends_without_effect()
+async fn s2_of_two_masters_that_start_together_one_loads_and_the_other_ends_without_effect()
 -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
@@ -57,7 +57,7 @@ async fn of_two_masters_that_start_together_one_loads_and_the_other_ends_without
 }
 
 #[tokio::test]
-async fn a_cluster_that_a_person_launched_is_not_taken_over() -> Result<()> {
+async fn s3_a_cluster_that_a_person_launched_is_not_taken_over() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     let launched = pipeline

@@ -23,7 +23,7 @@ fn event() -> Value {
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_stops_it_before_any_emr_call() {
+async fn l8_a_wrong_configuration_stops_it_before_any_emr_call() {
     let replay = Replay::new().config(&ORIGINAL.replace("emr-7.12.0", "latest").replace("= 60", "= cheap"));
     let failure = launch(&replay, event()).await.unwrap_err();
     assert_eq!(failure.error_type, ErrorType::ConfigInvalid);
@@ -38,7 +38,7 @@ async fn a_function_that_does_not_know_its_configuration_says_so() {
 }
 
 #[tokio::test]
-async fn a_launch_whose_answer_was_lost_is_adopted_and_not_repeated() {
+async fn l2_a_launch_whose_answer_was_lost_is_adopted_and_not_repeated() {
     let replay = Replay::new()
         .config(ORIGINAL)
         .any("ListClusters", listing(&[]))
@@ -70,7 +70,7 @@ async fn without_an_execution_a_lost_answer_is_reported_at_once() {
 }
 
 #[tokio::test]
-async fn a_throttled_launch_is_repeated_a_few_times() {
+async fn l1_a_throttled_launch_is_repeated_a_few_times() {
     let throttled = |replay: Replay| replay.refuses("RunJobFlow", 400, "ThrottlingException", "Rate exceeded");
     let replay = throttled(throttled(Replay::new().config(ORIGINAL))).any("RunJobFlow", json!({"JobFlowId": "j-1"}));
     assert_eq!(launch(&replay, json!({})).await.unwrap()["ClusterId"], "j-1");
@@ -87,7 +87,7 @@ async fn a_refused_launch_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_cluster_of_another_run_or_pipeline_is_not_adopted() {
+async fn l9_a_cluster_of_another_run_or_pipeline_is_not_adopted() {
     let replay = Replay::new()
         .config(ORIGINAL)
         .any("ListClusters", listing(&["j-1", "j-2", "j-3"]))
@@ -99,7 +99,7 @@ async fn a_cluster_of_another_run_or_pipeline_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn of_two_clusters_of_one_execution_the_younger_is_ended() {
+async fn x3_of_two_clusters_of_one_execution_the_younger_is_ended() {
     let mut younger = cluster_json("j-1", "STARTING", &OWN);
     younger["Cluster"]["Status"]["Timeline"]["CreationDateTime"] = json!(crate::shared::replay::NOW);
     let replay = Replay::new()

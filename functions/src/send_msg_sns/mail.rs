@@ -72,7 +72,7 @@ fn finished(report: &Report) -> Vec<(String, String, String)> {
 
 fn subject(report: &Report, batch: Option<&str>, problems: &[Problem], stock: Option<&Stock>) -> String {
     let batch = batch.map(|batch| format!("batch {batch} ")).unwrap_or_default();
-    let what = match report.outcome.as_str() {
+    let what = match report.outcome() {
         "LOADED" => {
             let rows: u64 = stock.map_or(0, |stock| {
                 stock.tables.iter().flat_map(|table| table.counts.values()).map(|counts| counts.rows_loaded).sum()
@@ -88,7 +88,7 @@ fn subject(report: &Report, batch: Option<&str>, problems: &[Problem], stock: Op
             _ => outcome.to_owned(),
         },
     };
-    format!("{}: {batch}{what}", report.pipeline)
+    format!("{}: {batch}{what}", text(&report.pipeline).unwrap_or("pipeline"))
 }
 
 fn may_be_alive(report: &Report) -> bool {
@@ -97,7 +97,7 @@ fn may_be_alive(report: &Report) -> bool {
 
 fn headline(out: &mut Text, report: &Report, batch: Option<&str>) {
     let batch = batch.map_or_else(|| "The run".to_owned(), |batch| format!("Batch {batch}"));
-    out.line(&match report.outcome.as_str() {
+    out.line(&match report.outcome() {
         "LOADED" => format!("{batch} is loaded."),
         "NOTHING_TO_LOAD" => format!("{batch} had nothing to load, and paid for no cluster."),
         "ABORTED" => format!("{batch}: the run was aborted."),
@@ -117,11 +117,11 @@ fn headline(out: &mut Text, report: &Report, batch: Option<&str>) {
         }
     }
     // The same whenever the same mail is sent again.
-    out.field("Incident", &token([execution, report.outcome.as_str()]));
+    out.field("Incident", &token([execution, report.outcome()]));
 }
 
 async fn what_failed(out: &mut Text, clients: &Clients, report: &Report, problems: &[Problem]) {
-    if report.outcome != "FAILED" && report.failure["Error"].is_null() {
+    if report.outcome() != "FAILED" && report.failure["Error"].is_null() {
         return;
     }
     for (position, problem) in problems.iter().enumerate() {
@@ -209,6 +209,13 @@ fn notes(out: &mut Text, report: &Report, stock: Option<&Stock>, batch: Option<&
                     counts.rows_rejected, stock.bucket, table.kind, table.name
                 ));
             }
+            for (of, counts) in table.counts.iter().filter(|(_, counts)| counts.files_repeated > 0) {
+                let fate = match counts.rows_skipped {
+                    0 => "they were loaded again".to_owned(),
+                    rows => format!("their {rows} rows were left out"),
+                };
+                notes.push(format!("{} of {name} in batch {of} had been delivered before; {fate}.", files(counts.files_repeated)));
+            }
         }
         notes.extend(stock.unknown.iter().map(|problem| format!("Not everything could be looked at: {}", redacted(problem))));
         if report.is_success() {
@@ -223,8 +230,9 @@ fn notes(out: &mut Text, report: &Report, stock: Option<&Stock>, batch: Option<&
     if !problems.iter().any(|problem| problem.error == "ClusterGone") {
         notes.extend(workers(report));
     }
-    if let Some(units) = report.launch["Output"]["SpotNotFulfilled"].as_u64().filter(|units| *units > 0) {
-        notes.push(format!("{units} spot workers were not granted at launch; on-demand ones took their place."));
+    let switched = [&report.launch["Output"], &report.workers["Output"]["Workers"]].into_iter().filter_map(|output| output["SpotNotFulfilled"].as_u64()).max();
+    if let Some(units) = switched.filter(|units| *units > 0) {
+        notes.push(format!("{units} spot workers were not granted; on-demand ones took their place."));
     }
     let failed: Vec<&str> = problems.iter().filter_map(|problem| problem.table.as_deref()?.strip_prefix("dimension.")).collect();
     if !failed.is_empty() {
@@ -349,4 +357,74 @@ fn hints(problems: &[Problem], batch: Option<&str>, stock: Option<&Stock>) -> Ve
         }
     }
     hints
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::shared::replay::{EXECUTION, Replay};
+
+    /// The mail about a run whose data nobody can look at.
+    async fn mail(report: Value) -> Mail {
+        let report: Report = serde_json::from_value(report).unwrap();
+        write(&Replay::new().clients(&[]), &report).await
+    }
+
+    #[tokio::test]
+    async fn t9_a_report_of_any_shape_becomes_a_mail() {
+        for report in [
+            json!({}),
+            json!({"Outcome": 7, "BatchId": [], "Failure": "x", "Workers": 1, "Termination": []}),
+            json!({"Outcome": "FAILED", "Failure": {"Error": {}, "Cause": 5}, "Resume": {"Input": "not an object", "Machine": 3}}),
+            json!({"Outcome": "ABORTED", "StartedAt": "yesterday", "Termination": {"Output": {"Clusters": [null, {"Seconds": "x"}]}}}),
+        ] {
+            let mail = mail(report.clone()).await;
+            assert!(mail.text.contains("To resume") && !mail.subject.is_empty(), "{report}: {}", mail.text);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_input_that_resumes_is_the_first_one_with_batch_and_phase() {
+        let mail = mail(json!({
+            "Outcome": "FAILED", "BatchId": "b1", "Execution": EXECUTION,
+            "Failure": {"State": "facts", "Error": "X", "Cause": "y"},
+            "Resume": {"Machine": "arn:master", "StartFrom": "Facts", "Input": {
+                "StartFrom": "Dimensions", "ScheduledTime": "2026-11-21T02:00:00Z", "Facts": ["o'neill"]}},
+        }))
+        .await;
+        assert!(mail.text.contains("Input   {\"BatchId\":\"b1\",\"StartFrom\":\"Facts\",\"Facts\":[\"o'neill\"]}"), "{}", mail.text);
+        let command = mail.text.split("--input ").nth(1).unwrap_or_default().trim();
+        assert_eq!(shlex::split(command).unwrap(), ["{\"BatchId\":\"b1\",\"StartFrom\":\"Facts\",\"Facts\":[\"o'neill\"]}"]);
+    }
+
+    #[tokio::test]
+    async fn a_reaped_batch_is_named_as_the_master_names_it() {
+        let named = |input: Value| json!({"Outcome": "ABORTED", "StartedAt": "2026-11-21T02:00:07Z", "Resume": {"Input": input}});
+        for (input, batch) in [
+            (json!({"BatchId": "b1", "ScheduledTime": "2026-11-21T01:00:00Z"}), "b1"),
+            (json!({"ScheduledTime": "2026-11-21T01:00:00Z"}), "2026-11-21T01-00-00Z"),
+            (json!({}), "2026-11-21T02-00-07Z"),
+        ] {
+            let mail = mail(named(input)).await;
+            assert!(mail.subject.contains(&format!("batch {batch} ABORTED")), "{}", mail.subject);
+        }
+    }
+
+    #[tokio::test]
+    async fn x22_the_incident_is_the_same_for_the_same_run_and_outcome() {
+        let incident = |mail: Mail| mail.text.lines().find(|line| line.starts_with("Incident")).map(str::to_owned);
+        let report = json!({"Outcome": "FAILED", "Execution": EXECUTION});
+        let other = json!({"Outcome": "FAILED", "Execution": format!("{EXECUTION}-2")});
+        assert_eq!(incident(mail(report.clone()).await), incident(mail(report.clone()).await));
+        assert_ne!(incident(mail(report).await), incident(mail(other).await));
+    }
+
+    #[tokio::test]
+    async fn x23_what_a_cause_holds_of_secrets_is_left_out() {
+        let cause = "fs.s3a.secret.key=abcdef while processing row {\"card\":\"4000001234567890\"}";
+        let mail = mail(json!({"Outcome": "FAILED", "Failure": {"Error": "X", "Cause": cause}})).await;
+        assert!(!mail.text.contains("abcdef") && !mail.text.contains("4000001234567890"), "{}", mail.text);
+    }
 }

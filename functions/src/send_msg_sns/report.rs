@@ -8,9 +8,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Report {
-    pub pipeline: String,
+    pub pipeline: Value,
     /// `LOADED`, `NOTHING_TO_LOAD`, `FAILED`, `ABORTED` or `TIMED_OUT`.
-    pub outcome: String,
+    pub outcome: Value,
     pub batch_id: Value,
     /// The run's execution ARN.
     pub execution: Value,
@@ -24,8 +24,6 @@ pub(super) struct Report {
     pub workers: Value,
     pub facts: Value,
     pub termination: Value,
-    /// What the master found when it looked for work.
-    pub tables: Value,
     pub resume: Resume,
 }
 
@@ -51,9 +49,14 @@ impl Report {
         Some(format!("{seconds}Z"))
     }
 
+    /// The outcome's word. A run of which nothing is known has failed.
+    pub(super) fn outcome(&self) -> &str {
+        text(&self.outcome).unwrap_or("FAILED")
+    }
+
     /// Whether the run did what it was to do.
     pub(super) fn is_success(&self) -> bool {
-        matches!(self.outcome.as_str(), "LOADED" | "NOTHING_TO_LOAD")
+        matches!(self.outcome(), "LOADED" | "NOTHING_TO_LOAD")
     }
 
     /// The tables of both kinds, as their machines reported them: `(kind, entry)`.

@@ -44,6 +44,8 @@ pub(super) struct Counts {
     pub rows_staged: u64,
     pub rows_loaded: u64,
     pub rows_rejected: u64,
+    pub files_repeated: u64,
+    pub rows_skipped: u64,
 }
 
 /// Looks at every table of the pipeline. `finished` are batches of earlier runs, by `(kind, table, batch)`, whose counts matter too.

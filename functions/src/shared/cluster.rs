@@ -149,40 +149,68 @@ pub(crate) async fn describe(clients: &Clients, id: &ClusterId) -> Result<Cluste
     })
 }
 
+/// Which clusters are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scope {
+    /// Those that are up or on their way.
+    Active,
+    /// These, and those that are terminating.
+    Alive,
+    /// All that were launched since then, ended ones too.
+    LaunchedSince(DateTime),
+}
+
+impl Scope {
+    fn states(self) -> Option<Vec<ClusterState>> {
+        let active = ACTIVE_CLUSTER_STATES.map(ClusterState::from);
+        match self {
+            Self::Active => Some(active.to_vec()),
+            Self::Alive => Some([&active[..], &[ClusterState::Terminating]].concat()),
+            Self::LaunchedSince(_) => None,
+        }
+    }
+
+    fn has(self, phase: ClusterPhase) -> bool {
+        match self {
+            Self::Active => matches!(phase, ClusterPhase::Starting | ClusterPhase::Started),
+            Self::Alive => phase != ClusterPhase::Ended,
+            Self::LaunchedSince(_) => true,
+        }
+    }
+}
+
 /// The active clusters that `wanted` picks from the list, each looked at: a list has no tags. The oldest first.
 pub(crate) async fn active(
     clients: &Clients,
     wanted: impl Fn(&ClusterSummary) -> bool,
 ) -> Result<Vec<Cluster>, ClusterError> {
-    look_at(clients, wanted, None, false).await
+    look_at(clients, wanted, Scope::Active, false).await
 }
 
-/// Every active cluster that this function may look at: its role sees the pipeline's own only. The oldest first.
-pub(crate) async fn active_visible(clients: &Clients) -> Result<Vec<Cluster>, ClusterError> {
-    look_at(clients, |_| true, None, true).await
-}
-
-/// The clusters that were launched since `after` and that this function may look at, ended ones too. The oldest first.
-pub(crate) async fn launched_since(
+/// The clusters of a scope that `wanted` picks and that this function may look at: its role sees the pipeline's own only.
+/// The oldest first.
+pub(crate) async fn visible(
     clients: &Clients,
     wanted: impl Fn(&ClusterSummary) -> bool,
-    after: DateTime,
+    scope: Scope,
 ) -> Result<Vec<Cluster>, ClusterError> {
-    look_at(clients, wanted, Some(after), true).await
+    look_at(clients, wanted, scope, true).await
 }
 
-/// With `since` clusters in every state, else the active ones.
 async fn look_at(
     clients: &Clients,
     wanted: impl Fn(&ClusterSummary) -> bool,
-    since: Option<DateTime>,
+    scope: Scope,
     skip_denied: bool,
 ) -> Result<Vec<Cluster>, ClusterError> {
-    let active = || ACTIVE_CLUSTER_STATES.map(ClusterState::from).to_vec();
+    let since = match scope {
+        Scope::LaunchedSince(since) => Some(since),
+        Scope::Active | Scope::Alive => None,
+    };
     let mut pages = clients
         .emr()
         .list_clusters()
-        .set_cluster_states(since.is_none().then(active))
+        .set_cluster_states(scope.states())
         .set_created_after(since)
         .into_paginator()
         .items()
@@ -203,12 +231,7 @@ async fn look_at(
             described => described?,
         };
         // It may have ended between the list and the look.
-        if since.is_some()
-            || matches!(
-                cluster.phase(),
-                ClusterPhase::Starting | ClusterPhase::Started
-            )
-        {
+        if scope.has(cluster.phase()) {
             clusters.push(cluster);
         }
     }
@@ -227,7 +250,7 @@ mod tests {
     use crate::shared::replay::{Replay, cluster_json};
 
     #[tokio::test]
-    async fn reads_all_pages_and_skips_what_ended_meanwhile() {
+    async fn s8_reads_all_pages_and_skips_what_ended_meanwhile() {
         let states = json!(["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]);
         let replay = Replay::new()
             .call(

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_that_differ_only_at_the_end_stay_different() {
+    fn x20_long_names_that_differ_only_at_the_end_stay_different() {
         let (one, two) = (
             format!("{}1", "x".repeat(100)),
             format!("{}2", "x".repeat(100)),

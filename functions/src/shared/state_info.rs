@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn truncated_misshapen_and_foreign_texts_are_garbage() {
+    fn s7_truncated_misshapen_and_foreign_texts_are_garbage() {
         assert!(garbage(b"{\"ClusterId\": \"j-1"));
         assert!(garbage(b"{\"ClusterId\": \"i-1\"}"));
         assert!(garbage(b"{\"Other\": 1}"));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_format_is_a_bare_cluster_id() {
+    fn x6_the_older_format_is_a_bare_cluster_id() {
         for text in [
             "j-2AXXXXXXGAPLF",
             "j-2AXXXXXXGAPLF\n",

@@ -27,6 +27,14 @@ pub(crate) struct Fleet {
     pub(crate) weights: BTreeMap<String, u32>,
 }
 
+impl Fleet {
+    /// On-demand units beyond what was asked for: EMR's fallback from spot at launch.
+    pub(crate) fn switched(&self) -> u32 {
+        self.provisioned_on_demand
+            .saturating_sub(self.target_on_demand)
+    }
+}
+
 /// All fleets, all pages. A cluster of instance groups has none.
 pub(crate) async fn list(
     clients: &Clients,

@@ -50,7 +50,7 @@ async fn refuses_a_step_without_name_or_command() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_ending_is_gone() {
+async fn x8_a_cluster_that_is_ending_is_gone() {
     let replay = Replay::new()
         .refuses("AddJobFlowSteps", 400, "ValidationException", "A job flow that is shutting down, terminating, or finished may not be modified.")
         .any("DescribeCluster", cluster_json("j-1", "TERMINATING", &[]));
@@ -67,7 +67,7 @@ async fn a_cluster_that_does_not_exist_is_named() {
 }
 
 #[tokio::test]
-async fn a_cluster_full_of_steps_is_told_apart() {
+async fn x8_a_cluster_full_of_steps_is_told_apart() {
     let replay = Replay::new()
         .refuses("AddJobFlowSteps", 400, "ValidationException", "Maximum number of active steps(State = 'Running', 'Pending' or 'Cancel_Pending') for cluster exceeded.")
         .any("DescribeCluster", cluster_json("j-1", "RUNNING", &[]));
@@ -75,7 +75,7 @@ async fn a_cluster_full_of_steps_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_step_whose_answer_was_lost_is_adopted_and_not_repeated() {
+async fn d1_a_step_whose_answer_was_lost_is_adopted_and_not_repeated() {
     let name = own_name().await;
     let replay = Replay::new()
         .any("ListSteps", json!({"Steps": []}))
@@ -127,7 +127,7 @@ async fn other_arguments_state_or_execution_make_another_step() {
 }
 
 #[tokio::test]
-async fn arguments_arrive_unbroken() {
+async fn d21_arguments_arrive_unbroken() {
     let args = json!(["hive", "-f", "s3://b/a b.sql", "-hiveconf", "x=it's \\ \"quoted\" 100% é"]);
     let request = json!({
         "JobFlowId": "j-1",

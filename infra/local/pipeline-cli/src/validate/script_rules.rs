@@ -80,6 +80,7 @@ const SERVICE_FAMILIES: &[&str] = &[
     "Lambda.",
     "Runtime.",
     "S3.",
+    "Emr.",
     "Sandbox.",
     "Scheduler.",
     "Sfn.",
