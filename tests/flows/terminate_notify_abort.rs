@@ -279,11 +279,16 @@ fn surprise(machine: &mut Value, name: &str) {
                 state["Assign"] = Value::Object(plain);
             }
         }
-        for branch in state["Branches"].as_array_mut().into_iter().flatten() {
+        for branch in state
+            .get_mut("Branches")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             surprise(branch, name);
         }
-        if state.get("ItemProcessor").is_some() {
-            surprise(&mut state["ItemProcessor"], name);
+        if let Some(inner) = state.get_mut("ItemProcessor") {
+            surprise(inner, name);
         }
     }
 }
