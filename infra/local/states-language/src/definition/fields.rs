@@ -271,6 +271,10 @@ impl<'d> Fields<'d> {
         let value = self.value(field)?;
         let location = self.at(field);
         if self.language == QueryLanguage::Jsonata {
+            if field == "Assign" && !value.is_object() {
+                diagnostics.error(location, "Expected value of type Object");
+                return None;
+            }
             let name = self.name_in_state(field);
             let state = location.strip_suffix(name.as_str()).unwrap_or_default();
             return Some(Template::read_queries(

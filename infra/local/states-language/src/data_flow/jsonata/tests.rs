@@ -368,6 +368,10 @@ fn finds_wrong_expressions_when_the_definition_is_read() {
             "INVALID_JSONATA_EXPRESSION: Unexpected end of expression at /States/S/Seconds",
         ),
         (
+            json!({"Type": "Pass", "Assign": "{% {'a': 1} %}"}),
+            "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/S/Assign",
+        ),
+        (
             json!({"Type": "Wait", "Seconds": "5"}),
             "SCHEMA_VALIDATION_FAILED: Expected value of type Integer at /States/S/Seconds",
         ),
@@ -385,4 +389,32 @@ fn parses_what_it_prints() {
         StateMachine::parse(machine.definition()),
         Ok(machine.clone())
     );
+}
+
+#[test]
+fn reads_items_and_writes_results_of_a_distributed_map_with_arguments() {
+    let definition = machine_of(json!({
+        "Type": "Map",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}},
+        },
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON", "MaxItems": "{% $states.input.most %}"},
+            "Arguments": {"Bucket": "b", "Key": "{% $states.input.key %}"},
+        },
+        "ItemBatcher": {"MaxItemsPerBatch": "{% 2 %}", "BatchInput": {"day": "{% $states.input.day %}"}},
+        "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Arguments": {"Bucket": "out", "Prefix": "{% $states.input.key %}"}},
+        "ToleratedFailurePercentage": "{% 10 %}",
+    }));
+    assert_eq!(diagnose(&definition.to_string()), []);
+    let input = r#"{"most": 7, "key": "k.json", "day": "2026-11-21"}"#;
+    let (_, effects) = Driver::start(&definition, input, |_| Answer::Hangs).run_for_effects();
+    let read = effects.iter().find_map(|effect| match effect {
+        crate::Effect::ReadItems(read) => Some(read),
+        _ => None,
+    });
+    let read = read.expect("it reads items");
+    assert_eq!(read.arguments, json!({"Bucket": "b", "Key": "k.json"}));
+    assert_eq!(read.max_items, Some(7));
 }
