@@ -74,10 +74,10 @@ fn field(name: &str, value: &Value, jsonata: bool, found: &mut BTreeSet<String>)
                 in_jsonata(expression, found);
             }
         }
-        Value::String(text) => {
-            if name.ends_with(".$") || name.ends_with("Path") || name == "Variable" {
-                in_path(text, found);
-            }
+        Value::String(text)
+            if name.ends_with(".$") || name.ends_with("Path") || name == "Variable" =>
+        {
+            in_path(text, found);
         }
         Value::Object(fields) => fields
             .iter()
