@@ -23,5 +23,6 @@ mod reruns_by_hand;
 mod start_and_lock;
 mod steps_and_data;
 mod terminate_notify_abort;
+mod promises_hold_under_faults;
 mod the_original_flow_runs_unchanged;
 mod workers;

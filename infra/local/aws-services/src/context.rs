@@ -117,6 +117,6 @@ pub(crate) fn obey(verdict: Verdict) -> Result<(), CallFailure> {
         Verdict::Pass => Ok(()),
         Verdict::Fail(error) => Err(CallFailure::Answered(error)),
         Verdict::LoseResponse => Err(CallFailure::ConnectionLost),
-        Verdict::Hang => Err(CallFailure::Hang),
+        Verdict::Hang | Verdict::Crash => Err(CallFailure::Hang),
     }
 }

@@ -33,6 +33,8 @@ pub enum Verdict {
     LoseResponse,
     /// Never answer; the client has to give up by itself.
     Hang,
+    /// The process that made the call dies. Who runs functions sees to that; to the service it is as [`Verdict::Hang`].
+    Crash,
 }
 
 /// Decides about calls. The default passes everything.

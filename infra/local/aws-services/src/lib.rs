@@ -6,6 +6,7 @@
 //! * [`s3`], [`emr`], [`states`], [`sns`], [`sqs`], [`events`], [`scheduler`], [`lambda`], [`sts`]: the services.
 //! * [`function_invoker`], [`step_runner`]: what the runtime does for the services: run a function, run a cluster's step.
 //! * [`observer`]: what the services tell while they work. [`interceptor`]: how faults get in.
+//! * [`origin`]: for which state a call is made.
 //! * [`failure`]: errors as AWS names them. [`documents`]: how state outlives the process. [`context`]: what all services share.
 
 pub mod acting;
@@ -22,6 +23,7 @@ pub mod gateway;
 pub mod interceptor;
 pub mod lambda;
 pub mod observer;
+pub mod origin;
 pub mod s3;
 pub mod scheduler;
 pub mod services;
@@ -39,6 +41,7 @@ pub use function_invoker::{
 pub use gateway::{Body, ConnectionLost};
 pub use interceptor::{Call, Interceptor, PassEverything, Verdict};
 pub use observer::{IgnoreEverything, Observer, Occurrence};
+pub use origin::Origin;
 pub use services::{Services, ServicesConfig};
 pub use step_runner::{
     StepFailure, StepOutcome, StepProgress, StepProgressSink, StepRequest, StepRunner,

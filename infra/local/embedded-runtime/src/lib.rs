@@ -26,7 +26,7 @@ pub mod template;
 mod upload;
 
 pub use error::RuntimeError;
-pub use invoker::Functions;
+pub use invoker::{FunctionBlow, FunctionFaults, Functions};
 pub use problem::{Position, Problem};
 pub use project::{PipelineTable, Project, ProjectError};
 pub use report::{ExecutionOutcome, RunReport};

@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use aws_services::deadline::reached;
 use aws_services::{
-    IgnoreEverything, Interceptor, Observer, PassEverything, ServiceError, Services, ServicesConfig,
+    FunctionInvoker, IgnoreEverything, Interceptor, Observer, PassEverything, ServiceError,
+    Services, ServicesConfig,
 };
 use hive_engine::{Engine, EngineConfig, LocalRoot};
 use jiff::Timestamp;
@@ -19,13 +22,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use virtual_time::{Clock, Entropy};
+use virtual_time::{Clock, Entropy, Work};
 
 use crate::error::RuntimeError;
 use crate::iam::roles::Roles;
 use crate::iam::{Enforcer, Keys};
-use crate::interception::LetGo;
-use crate::invoker::{Functions, InProcess, Processes};
+use crate::interception::{Callers, Interception};
+use crate::invoker::{Faulty, FunctionFaults, Functions, InProcess, Processes};
 use crate::journal::Journal;
 use crate::project::Project;
 use crate::provision::{FunctionRegistry, provision};
@@ -75,10 +78,12 @@ pub struct RuntimeOptions {
     pub parameters: BTreeMap<String, String>,
     /// Hears of everything.
     pub observer: Arc<dyn Observer>,
-    /// Decides about faults.
+    /// Decides about faults of calls.
     pub interceptor: Arc<dyn Interceptor>,
     /// Whether the policies of the template's roles are enforced.
     pub enforce_iam: bool,
+    /// Decides about faults of functions.
+    pub function_faults: Option<Arc<dyn FunctionFaults>>,
 }
 
 impl RuntimeOptions {
@@ -95,6 +100,7 @@ impl RuntimeOptions {
             observer: Arc::new(IgnoreEverything),
             interceptor: Arc::new(PassEverything),
             enforce_iam: false,
+            function_faults: None,
         }
     }
 
@@ -144,7 +150,7 @@ impl Runtime {
             source,
         })?;
         let endpoint_url = format!("http://127.0.0.1:{port}");
-        let engine = open_engine(&root, &stack, &clock)?;
+        let engine = open_engine(&root, &stack, &clock, options.clock)?;
 
         let registry = match &options.functions {
             Some(Functions::InProcess) | None => FunctionRegistry::InProcess(Arc::new(
@@ -162,42 +168,66 @@ impl Runtime {
                 }))
             }
         };
-        let host = match &registry {
-            FunctionRegistry::Processes(host) => Some(host.clone()),
-            FunctionRegistry::InProcess(_) => None,
+        let (host, callers) = match &registry {
+            FunctionRegistry::Processes(host) => {
+                (Some(host.clone()), Callers::Processes(host.clone()))
+            }
+            FunctionRegistry::InProcess(invoker) => (None, Callers::InProcess(Arc::clone(invoker))),
+        };
+        let invoker: Arc<dyn FunctionInvoker> = match &registry {
+            FunctionRegistry::Processes(host) => Arc::new(Processes {
+                host: host.clone(),
+                clock: clock.clone(),
+                region: REGION.to_owned(),
+                account: ACCOUNT.to_owned(),
+            }),
+            FunctionRegistry::InProcess(invoker) => Arc::clone(invoker) as Arc<_>,
+        };
+        let invoker = match options.function_faults {
+            Some(faults) => {
+                let functions = stack.functions.iter();
+                Arc::new(Faulty {
+                    next: invoker,
+                    faults,
+                    clock: clock.clone(),
+                    entropy: entropy.clone(),
+                    timeouts: functions
+                        .map(|function| (function.name.clone(), function.timeout))
+                        .collect(),
+                })
+            }
+            None => invoker,
         };
         let journal = Arc::new(Journal::new(
             options.observer,
             Arc::clone(&root),
             clock.clone(),
         ));
-        let steps = Steps::new(engine.clone());
+        let simulated = matches!(options.clock, ClockMode::Simulated(_));
+        let steps = Steps::new(engine.clone(), simulated);
+        // What is denied has not happened, so faults do not hear of it.
+        let interception: Arc<dyn Interceptor> = Arc::new(Interception {
+            next: options.interceptor,
+            functions: callers,
+        });
         let enforcer = match options.enforce_iam {
-            true => Some(Arc::new(enforcer(&stack, &options.interceptor, &registry)?)),
+            true => Some(Arc::new(enforcer(&stack, &interception, &registry)?)),
             false => None,
         };
         let interceptor = match &enforcer {
             Some(enforcer) => Arc::clone(enforcer) as Arc<dyn Interceptor>,
-            None => Arc::clone(&options.interceptor),
+            None => interception,
         };
         let services = Services::new(ServicesConfig {
             region: REGION.to_owned(),
             account: ACCOUNT.to_owned(),
             observer: Arc::clone(&journal) as Arc<dyn Observer>,
-            interceptor: Arc::new(LetGo::new(interceptor, host.clone())),
+            interceptor,
             ..ServicesConfig::new(
                 clock.clone(),
                 entropy,
                 root.path().to_owned(),
-                match &registry {
-                    FunctionRegistry::Processes(host) => Arc::new(Processes {
-                        host: host.clone(),
-                        clock: clock.clone(),
-                        region: REGION.to_owned(),
-                        account: ACCOUNT.to_owned(),
-                    }),
-                    FunctionRegistry::InProcess(invoker) => Arc::clone(invoker) as Arc<_>,
-                },
+                invoker,
                 Arc::clone(&steps) as Arc<_>,
             )
         })?;
@@ -375,13 +405,28 @@ impl Runtime {
 
     /// Waits until no execution runs, nor is about to be started by a rule.
     pub async fn settle(&self) {
+        drop(self.settled(self.clock.work()).await);
+    }
+
+    /// As [`Runtime::settle`], for whoever holds the clock and goes on holding it: time does not jump to a deadline of the
+    /// caller's in between.
+    pub async fn settled(&self, mut work: Work) -> Work {
         loop {
-            let work = self.journal.quiet().await;
+            {
+                let mut quiet = pin!(self.journal.quiet());
+                // Polled once, the journal knows who waits; only then may the caller's guard go.
+                let ready = futures::poll!(&mut quiet);
+                drop(work);
+                work = match ready {
+                    Poll::Ready(work) => work,
+                    Poll::Pending => quiet.await,
+                };
+            }
             // Whoever is about to start something works, and so holds the clock before this second.
             let second = self.clock.after(Duration::from_secs(1));
-            drop(reached(&self.clock, second, work).await);
+            work = reached(&self.clock, second, work).await;
             if self.journal.is_quiet() {
-                return;
+                return work;
             }
         }
     }
@@ -455,17 +500,26 @@ async fn listen(port: u16) -> Result<TcpListener, RuntimeError> {
 }
 
 /// Opens the warehouse of a root.
-fn open_engine(root: &Root, stack: &Stack, clock: &Clock) -> Result<Engine, RuntimeError> {
+fn open_engine(
+    root: &Root,
+    stack: &Stack,
+    clock: &Clock,
+    mode: ClockMode,
+) -> Result<Engine, RuntimeError> {
     let bucket = stack
         .buckets
         .first()
         .map_or("warehouse", |bucket| bucket.name.as_str());
-    let config = EngineConfig::new(
+    let mut config = EngineConfig::new(
         root.path().join("metastore"),
         format!("s3://{bucket}/prod"),
         Arc::new(LocalRoot::new(root.path())),
         clock.clone(),
     );
+    if matches!(mode, ClockMode::Simulated(_)) {
+        // One after another, so that rows come in the same order every time.
+        config.parallelism = 1;
+    }
     Engine::open(config).map_err(|error| RuntimeError::Warehouse(Box::new(error)))
 }
 

@@ -39,6 +39,8 @@ pub struct Invocation {
     pub invoked_arn: String,
     /// The event, JSON.
     pub payload: Bytes,
+    /// Anything that the caller wants to hear again when it asks who made a call; may be empty.
+    pub label: String,
     /// Custody of the work: the host holds it for the life of the invocation and gives it back with the [`Outcome`]. It is
     /// let go while the function waits for an answer that never comes.
     pub work: Work,

@@ -42,8 +42,10 @@ pub struct HostConfig {
 pub struct Caller {
     /// The function.
     pub function: String,
-    /// Its present invocation; `None` while it starts.
+    /// Its present invocation; `None` between two.
     pub request_id: Option<String>,
+    /// The label of its last invocation.
+    pub label: String,
 }
 
 /// Runs functions in child processes. Clones share the same host.
@@ -78,6 +80,7 @@ struct Registered {
 struct Live {
     function: String,
     request_id: Option<String>,
+    label: String,
     process: Process,
     custody: Arc<Custody>,
 }
@@ -88,6 +91,7 @@ struct Call {
     function: Arc<FunctionSpec>,
     invoked_arn: String,
     payload: Bytes,
+    label: String,
     custody: Arc<Custody>,
 }
 
@@ -156,6 +160,7 @@ impl Host {
         state.live.get(access_key).map(|live| Caller {
             function: live.function.clone(),
             request_id: live.request_id.clone(),
+            label: live.label.clone(),
         })
     }
 
@@ -168,6 +173,13 @@ impl Host {
             .get(access_key)
             .filter(|live| live.request_id.is_some());
         live.inspect(|live| live.custody.release()).is_some()
+    }
+
+    /// Kills the process that signs with this access key, as if it had run out of memory. Returns whether there was one.
+    pub fn kill(&self, access_key: &str) -> bool {
+        let state = self.inner.state.lock();
+        let live = state.live.get(access_key);
+        live.inspect(|live| live.process.begin_to_kill()).is_some()
     }
 
     /// What has been measured, in the order of the functions' names.
@@ -216,6 +228,7 @@ impl Inner {
             function,
             invoked_arn: invocation.invoked_arn,
             payload: invocation.payload,
+            label: invocation.label,
             custody,
         };
         let course = match warm {
@@ -356,6 +369,7 @@ impl Inner {
         let live = Live {
             function: call.function.name.clone(),
             request_id: Some(call.request_id.clone()),
+            label: call.label.clone(),
             process: environment.process.clone(),
             custody: Arc::clone(&call.custody),
         };

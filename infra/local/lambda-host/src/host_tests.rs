@@ -61,6 +61,7 @@ impl Stage {
             function: "sample".to_owned(),
             invoked_arn: "arn:aws:lambda:us-east-1:000000000000:function:sample:live".to_owned(),
             payload: Bytes::from(event.to_string()),
+            label: String::new(),
             work: self.clock.work(),
         };
         self.host.invoke(invocation).await.0
@@ -90,6 +91,7 @@ async fn an_unknown_function_is_named() {
         function: "nobody".to_owned(),
         invoked_arn: String::new(),
         payload: Bytes::from_static(b"{}"),
+        label: String::new(),
         work: stage.clock.work(),
     };
     let error = stage.host.invoke(invocation).await.0.unwrap_err();

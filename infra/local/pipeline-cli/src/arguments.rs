@@ -42,6 +42,8 @@ pub struct Arguments {
 pub enum Command {
     /// Load one batch: provision, upload, start the master state machine, show it live.
     Run(RunArguments),
+    /// Live many lives of the pipeline under random faults, and check its promises after each run.
+    Simulate(SimulateArguments),
     /// Offer the pipeline's AWS services on a loopback port, for the AWS CLI, boto3 or any SDK.
     Serve(ServeArguments),
     /// Ask the warehouse a question in SQL.
@@ -93,6 +95,60 @@ pub struct RunArguments {
     /// Enforce the policies of the template's roles: a call that a role does not allow is denied, as on AWS.
     #[arg(long)]
     pub enforce_iam: bool,
+
+    /// Let the faults of this file strike, and list at the end which did. `infra/local/simulation/example-faults.toml` shows
+    /// what can be said.
+    #[arg(long, value_name = "FILE", conflicts_with = "fail")]
+    pub faults: Option<PathBuf>,
+
+    /// Print one JSON document on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pipeline simulate`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SIMULATE_EXAMPLES)]
+pub struct SimulateArguments {
+    /// How many lives; each has its own files, faults and reruns. [default: 100; 1 with --seed or --faults]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: Option<u64>,
+
+    /// The first seed; the same seed is the same life, byte for byte. [default: 1]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+
+    /// Begin at a seed that nobody knows yet, and print it.
+    #[arg(long, conflicts_with_all = ["seed", "faults", "exhaustive"])]
+    pub fresh: bool,
+
+    /// Every single fault once: each kind at each state and call, instead of random schedules.
+    #[arg(long, conflicts_with = "faults")]
+    pub exhaustive: bool,
+
+    /// With --exhaustive: only every Nth of the single faults.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "exhaustive", value_parser = clap::value_parser!(u64).range(1..))]
+    pub every: u64,
+
+    /// This schedule instead of random ones, in the life of its seed.
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+
+    /// Rows for landing files, laid out as for `run`. [default: <project>/sample_data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// How many lives at once. [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub jobs: Option<u64>,
+
+    /// Print how often each kind of fault struck each state.
+    #[arg(long)]
+    pub coverage: bool,
+
+    /// Print what happened in each life.
+    #[arg(long)]
+    pub timeline: bool,
 
     /// Print one JSON document on standard output and nothing else there.
     #[arg(long)]
@@ -275,6 +331,16 @@ Examples:
   pipeline run --batch-id 2026-11-21 --start-from Facts   go on where a run has failed
   pipeline run --fail country                             force a failure in a step
   pipeline run --json | jq .tables                        for scripts";
+
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  pipeline simulate --seeds 1000                  a thousand lives
+  pipeline simulate --seed 42 --timeline          one life, and what happened in it
+  pipeline simulate --exhaustive                  every single fault once
+  pipeline simulate --seeds 50 --fresh            seeds that nobody has tried
+  pipeline simulate --faults faults.toml          one schedule, as a violation prints it
+
+Exit status: 0 every promise was kept, 1 one was broken, 2 wrong usage or invalid files.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

@@ -46,6 +46,8 @@ pub struct Fault {
     pub moment: Moment,
     /// What.
     pub blow: Blow,
+    /// How many such moments it lets pass before it strikes; counted down.
+    pub skips: u32,
     /// How many times it strikes; counted down.
     pub times: u32,
 }
@@ -90,6 +92,7 @@ impl Faults {
             blow: Blow::FailStep {
                 message: message.to_owned(),
             },
+            skips: 0,
             times: 1,
         });
     }
@@ -99,6 +102,10 @@ impl Faults {
         let mut blows = Vec::new();
         for fault in &mut self.planned {
             if fault.times > 0 && fault.moment.is(now) {
+                if fault.skips > 0 {
+                    fault.skips -= 1;
+                    continue;
+                }
                 fault.times -= 1;
                 blows.push(fault.blow.clone());
             }

@@ -94,3 +94,8 @@ pub(super) fn express_arn(machine_arn: &str, name: &str, id: &str) -> String {
         unqualified(machine_arn).replacen(":stateMachine:", ":express:", 1)
     )
 }
+
+/// The name of the state machine that an ARN, with or without a qualifier, is for.
+pub(super) fn name_of(machine_arn: &str) -> &str {
+    machine_arn.split(':').nth(6).unwrap_or(machine_arn)
+}

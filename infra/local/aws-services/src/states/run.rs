@@ -21,6 +21,7 @@ use super::{Neighbours, StepFunctions, names, redrive};
 use crate::acting;
 use crate::failure::StartError;
 use crate::observer::Occurrence;
+use crate::origin::Origin;
 
 /// An execution of the account, running or ended.
 pub(crate) struct Run {
@@ -494,9 +495,16 @@ impl StepFunctions {
             Effect::StartTask(start) => {
                 // Nothing stops a call that is under way, as on AWS: a function goes on after its task has timed out or its
                 // execution was stopped. What it answers is then not awaited any more.
+                let origin = Arc::new(Origin {
+                    execution_arn: run.arn.clone(),
+                    state_machine: names::name_of(&run.machine_arn).to_owned(),
+                    state: start.state_name.clone(),
+                    arguments: start.arguments.to_string(),
+                });
                 let role = state.execution.identity().role_arn.clone();
                 tokio::spawn(async move {
-                    let performed = acting::under(role, service.perform(&run, start, work));
+                    let performed = origin.within(service.perform(&run, start, work));
+                    let performed = acting::under(role, performed);
                     if let Some((arrival, work)) = performed.await {
                         service.drive(&run, Some(arrival), &work);
                     }

@@ -29,9 +29,20 @@ use futures::FutureExt;
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use virtual_time::{Clock, Entropy, Work};
 
 use crate::template::resources::Function;
+
+tokio::task_local! {
+    /// Raised when the process of the present handler is to die.
+    static DEATH: Arc<Notify>;
+}
+
+/// Lets the handler that makes the present call die. Returns whether there is one.
+pub(crate) fn kill_caller() -> bool {
+    DEATH.try_with(|death| death.notify_one()).is_ok()
+}
 
 /// Calls handlers.
 pub(crate) struct InProcess {
@@ -153,11 +164,9 @@ impl FunctionInvoker for InProcess {
         let (payload, error) = match ending {
             Ending::Answered(answer) => (answer, None),
             Ending::Failed(failure) => failed(failure.error_type.as_str(), failure.message),
-            Ending::Panicked => failed(
+            Ending::Died(how) => failed(
                 "Runtime.ExitError",
-                format!(
-                    "RequestId: {request_id} Error: Runtime exited with error: exit status 101"
-                ),
+                format!("RequestId: {request_id} Error: Runtime exited with error: {how}"),
             ),
             Ending::OutOfTime => failed(
                 "Sandbox.Timedout",
@@ -188,7 +197,7 @@ impl FunctionInvoker for InProcess {
 enum Ending {
     Answered(Value),
     Failed(FunctionFailure),
-    Panicked,
+    Died(&'static str),
     OutOfTime,
 }
 
@@ -199,13 +208,22 @@ impl InProcess {
         let alarm = self.clock.alarm(self.clock.after(registered.timeout));
         let ticket = alarm.ticket();
         let call = functions::invoke(&registered.handler, &registered.clients, event);
-        let call = tokio::task::unconstrained(AssertUnwindSafe(call).catch_unwind());
+        let death = Arc::new(Notify::new());
+        let call = DEATH.scope(Arc::clone(&death), AssertUnwindSafe(call).catch_unwind());
+        let call = tokio::task::unconstrained(async move {
+            tokio::select! {
+                biased;
+                ended = call => Some(ended),
+                () = death.notified() => None,
+            }
+        });
         let ended = tokio::select! {
             biased;
             (ended, work) = self.clock.attended(call, work) => match ended {
-                Ok(Ok(answer)) => (Ending::Answered(answer), work),
-                Ok(Err(failure)) => (Ending::Failed(failure), work),
-                Err(_) => (Ending::Panicked, work),
+                Some(Ok(Ok(answer))) => (Ending::Answered(answer), work),
+                Some(Ok(Err(failure))) => (Ending::Failed(failure), work),
+                Some(Err(_)) => (Ending::Died("exit status 101"), work),
+                None => (Ending::Died("signal: killed"), work),
             },
             work = alarm.rings() => (Ending::OutOfTime, work),
         };
@@ -215,7 +233,7 @@ impl InProcess {
 }
 
 /// The document of a failure as Lambda has it, and the failure.
-fn failed(error_type: &str, error_message: String) -> (Value, Option<FunctionError>) {
+pub(super) fn failed(error_type: &str, error_message: String) -> (Value, Option<FunctionError>) {
     let document = json!({ "errorType": error_type, "errorMessage": error_message });
     let error = FunctionError {
         error_type: error_type.to_owned(),

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
+mod faulty;
 mod in_process;
 mod processes;
 
-pub(crate) use in_process::InProcess;
-pub(crate) use processes::Processes;
+pub(crate) use faulty::Faulty;
+pub use faulty::{FunctionBlow, FunctionFaults};
+pub(crate) use in_process::{InProcess, kill_caller};
+pub(crate) use processes::{Processes, origin_of};
 
 /// How functions are run.
 #[derive(Debug, Clone, PartialEq, Eq)]

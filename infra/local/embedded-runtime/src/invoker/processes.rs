@@ -5,6 +5,9 @@ use aws_services::{
     Custody, FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError,
 };
 use lambda_host::Host;
+use std::sync::Arc;
+
+use aws_services::Origin;
 use virtual_time::Clock;
 
 /// The function host as the services see it.
@@ -38,6 +41,7 @@ impl FunctionInvoker for Processes {
             function,
             invoked_arn,
             payload: invocation.payload,
+            label: label_of_present(),
             work: custody.take().unwrap_or_else(|| self.clock.work()),
         };
         let (outcome, work) = self.host.invoke(request).await;
@@ -72,4 +76,16 @@ impl FunctionInvoker for Processes {
             max_memory_bytes: outcome.max_memory_bytes,
         })
     }
+}
+
+/// The task that the present code is carried out for, as a label.
+fn label_of_present() -> String {
+    Origin::present()
+        .and_then(|origin| serde_json::to_string(&*origin).ok())
+        .unwrap_or_default()
+}
+
+/// Reads such a label back.
+pub(crate) fn origin_of(label: &str) -> Option<Arc<Origin>> {
+    serde_json::from_str(label).ok().map(Arc::new)
 }

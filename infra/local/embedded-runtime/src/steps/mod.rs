@@ -25,7 +25,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_services::{Services, StepOutcome, StepProgressSink, StepRequest, StepRunner};
+use aws_services::{Services, StepFailure, StepOutcome, StepProgressSink, StepRequest, StepRunner};
 use hive_engine::Engine;
 
 use failure::CommandFailure;
@@ -41,6 +41,9 @@ const SUPPORTED: &str = "hive, hive-script, spark-sql, s3-dist-cp, aws s3 cp|mv|
 pub struct Steps {
     storage: Storage,
     scripts: Arc<dyn Scripts>,
+    /// Whether a step is run at one go, while everything else stands still: what runs beside it must not depend on how
+    /// fast this machine is.
+    at_one_go: bool,
 }
 
 impl std::fmt::Debug for Steps {
@@ -51,8 +54,14 @@ impl std::fmt::Debug for Steps {
 
 impl Steps {
     /// Commands that run their scripts on this warehouse.
-    pub fn new(engine: Engine) -> Arc<Self> {
-        Self::with_scripts(Arc::new(Warehouse::new(engine)))
+    ///
+    /// With `at_one_go` nothing else happens in this process while a step runs, so that a simulation is the same every time.
+    pub fn new(engine: Engine, at_one_go: bool) -> Arc<Self> {
+        Arc::new(Self {
+            storage: Storage::default(),
+            scripts: Arc::new(Warehouse::new(engine)),
+            at_one_go,
+        })
     }
 
     /// Commands that run their scripts elsewhere.
@@ -60,6 +69,7 @@ impl Steps {
         Arc::new(Self {
             storage: Storage::default(),
             scripts,
+            at_one_go: false,
         })
     }
 
@@ -100,6 +110,40 @@ impl Steps {
 #[async_trait]
 impl StepRunner for Steps {
     async fn run(&self, step: StepRequest, progress: StepProgressSink) -> StepOutcome {
+        if !self.at_one_go {
+            return self.carry_out(step, progress).await;
+        }
+        // Queries have threads of their own; a runtime of its own lets this thread wait for them without letting anything
+        // else in.
+        let at_one_go = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.map(|runtime| runtime.block_on(self.carry_out(step, progress)))
+        };
+        let ended = std::thread::scope(|scope| scope.spawn(at_one_go).join());
+        match ended {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => broken(&format!("the step could not be started: {error}")),
+            Err(_) => broken("the step panicked"),
+        }
+    }
+}
+
+/// The end of a step that this process failed to run.
+fn broken(message: &str) -> StepOutcome {
+    StepOutcome {
+        exit_code: 1,
+        failure: Some(StepFailure {
+            reason: "Unknown Error.".to_owned(),
+            message: message.to_owned(),
+        }),
+        log_tail: format!("{message}\n"),
+    }
+}
+
+impl Steps {
+    async fn carry_out(&self, step: StepRequest, progress: StepProgressSink) -> StepOutcome {
         let log = StepLog::open(&step.log_directory, progress);
         log.controller(&format!("startExec '{} {}'", step.jar, step.args.join(" ")));
         let result = match refused(&step) {

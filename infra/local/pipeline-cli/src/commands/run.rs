@@ -15,11 +15,12 @@ use super::history::{self, Record};
 use super::load::{Ended, load};
 use super::outcome::{self, Circumstances};
 use super::screen::{Screen, print_line};
-use super::{Complaint, Exit, place, signals};
+use super::{Complaint, Exit, place, signals, simulate};
 use crate::arguments::{Arguments, ClockMode, RunArguments};
 use crate::display::figures;
 use crate::display::live::Recorder;
 use crate::display::summary;
+use simulation::Injector;
 
 /// Runs one load.
 pub(crate) async fn execute(
@@ -40,9 +41,17 @@ pub(crate) async fn execute(
         )?),
         None => None,
     };
+    let faults = match &command.faults {
+        Some(_) if command.clock == ClockMode::Real => return Err(simulate::refuse_real_clock()),
+        Some(path) => {
+            let schedule = simulate::read_schedule(path)?;
+            Some(Injector::new(&schedule, Arc::clone(&recorder) as _))
+        }
+        None => None,
+    };
     let stop = signals::watch_for_stop()?;
     let prepared = tokio::select! {
-        prepared = prepare(command, &folder, &project, &recorder, force.as_ref(), &screen) => prepared?,
+        prepared = prepare(command, &folder, &project, &recorder, (force.as_ref(), faults.as_ref()), &screen) => prepared?,
         // Nothing has been started yet that would have to be ended.
         () = signals::stopped(stop.clone()) => return Ok(Exit::Interrupted),
     };
@@ -51,6 +60,9 @@ pub(crate) async fn execute(
     let mut record = Record::begin(&batch_id);
     let ended = match record.write(runtime.root()) {
         Ok(()) => {
+            if let Some(faults) = &faults {
+                faults.arm(&runtime);
+            }
             let display = screen.display(&recorder, runtime.clock());
             let ended = load(command, &runtime, &batch_id, &mut record, &recorder, stop).await;
             display.finish();
@@ -84,17 +96,31 @@ pub(crate) async fn execute(
     };
     let view = recorder.view();
     let report = outcome::account(&circumstances, &runtime, &view, &record).await;
+    let struck = faults.as_ref().map(|faults| faults.struck(&runtime));
     runtime.shutdown().await;
     outcome::note(&mut record, &report);
     if let Err(error) = record.write(runtime.root()) {
         screen.say(&format!("this run could not be written down: {error}"));
     }
     if command.json {
+        let mut report =
+            serde_json::to_value(&report).map_err(|error| Complaint::failed(error, ""))?;
+        if let Some(struck) = &struck {
+            report["faults"] =
+                serde_json::to_value(struck).map_err(|error| Complaint::failed(error, ""))?;
+        }
         let text =
             serde_json::to_string_pretty(&report).map_err(|error| Complaint::failed(error, ""))?;
         print_line(&text);
     } else {
         for line in summary::draw(&report, &view, screen.paint) {
+            print_line(&line);
+        }
+        let began = view.began.unwrap_or_default();
+        for line in struck
+            .iter()
+            .flat_map(|struck| simulate::struck_lines(struck, began))
+        {
             print_line(&line);
         }
         if let Some(missed) = force.as_ref().and_then(|force| force.missed()) {
@@ -110,7 +136,7 @@ pub(crate) async fn execute(
 
 /// Everything that a load needs.
 struct Prepared {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     batch_id: String,
 }
 
@@ -120,7 +146,7 @@ async fn prepare(
     folder: &Path,
     project: &Arc<Project>,
     recorder: &Arc<Recorder>,
-    force: Option<&Arc<ForcedFailure>>,
+    (force, faults): (Option<&Arc<ForcedFailure>>, Option<&Arc<Injector>>),
     screen: &Screen,
 ) -> Result<Prepared, Complaint> {
     let root = place::root(&command.root, folder);
@@ -133,7 +159,7 @@ async fn prepare(
     stage.done(&|line| screen.say(line));
 
     let stage = screen.stage("start the runtime");
-    let runtime = start(command, &root, project, binary, recorder, force).await?;
+    let runtime = start(command, &root, project, binary, recorder, force, faults).await?;
     if let Some(force) = force {
         force.arm(&runtime);
     }
@@ -172,7 +198,8 @@ async fn start(
     binary: PathBuf,
     recorder: &Arc<Recorder>,
     force: Option<&Arc<ForcedFailure>>,
-) -> Result<Runtime, Complaint> {
+    faults: Option<&Arc<Injector>>,
+) -> Result<Arc<Runtime>, Complaint> {
     let mut options =
         RuntimeOptions::new(root).with_project(Arc::clone(project), Functions::Processes(binary));
     options.clock = clock_mode(command.clock);
@@ -182,7 +209,13 @@ async fn start(
         options.observer = Arc::clone(force) as _;
         options.interceptor = Arc::clone(force) as _;
     }
-    Runtime::start(options).await.map_err(runtime_complaint)
+    if let Some(faults) = faults {
+        options.observer = Arc::clone(faults) as _;
+        options.interceptor = Arc::clone(faults) as _;
+        options.function_faults = Some(Arc::clone(faults) as _);
+    }
+    let runtime = Runtime::start(options).await;
+    runtime.map(Arc::new).map_err(runtime_complaint)
 }
 
 /// Chooses the batch's name and lands the files; a batch that has been begun before keeps the files that it has.

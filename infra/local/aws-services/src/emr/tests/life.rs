@@ -45,6 +45,7 @@ async fn a_cluster_can_be_killed_while_it_bootstraps() {
                     "On the master instance, bootstrap action 1 returned a non-zero return code"
                         .to_owned(),
             },
+            skips: 0,
             times: 1,
         });
     });

@@ -221,6 +221,7 @@ impl Fixture {
             faults.planned.push(Fault {
                 moment: Moment::StepStarts(name.to_owned()),
                 blow: Blow::HangStep,
+                skips: 0,
                 times: 1,
             });
         });

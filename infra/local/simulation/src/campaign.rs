@@ -1,0 +1,255 @@
+//! Many lives: seeds spread over threads, each life on one of them, and what they amount to. `pipeline simulate` runs one.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use embedded_runtime::Project;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::draw::Catalogue;
+use crate::kind::Kind;
+use crate::life::{Record, Violation, World, live};
+use crate::sample::{SampleError, samples};
+use crate::schedule::Schedule;
+use crate::shrink::shrink;
+use crate::sight::Sight;
+
+/// Lives without faults that the catalogue is made from: one seed with one load, and others with more.
+const SCOUTS: u64 = 6;
+
+/// A life to be lived.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Its seed: files, reruns, jitter.
+    pub seed: u64,
+    /// Its faults.
+    pub schedule: Schedule,
+}
+
+/// What one kind of fault came to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct KindFigures {
+    /// In how many schedules it was.
+    pub planned: usize,
+    /// In how many lives it was reached.
+    pub reached: usize,
+    /// How often it struck.
+    pub injected: usize,
+    /// Masters that succeeded in the lives where it was reached.
+    pub runs_succeeded: usize,
+    /// Masters that failed, timed out or were stopped there.
+    pub runs_failed: usize,
+    /// Lives with it in which a promise was broken.
+    pub violations: usize,
+}
+
+/// A life in which a promise was broken.
+#[derive(Debug, Serialize)]
+pub struct Finding {
+    /// The seed.
+    pub seed: u64,
+    /// What was broken, after shrinking.
+    pub violations: Vec<Violation>,
+    /// The few faults that matter, as a file for `run --faults` and `simulate --faults`.
+    pub schedule: String,
+    /// How many faults the schedule had before.
+    pub faults_before: usize,
+    /// What happened.
+    pub timeline: Vec<String>,
+}
+
+/// What a campaign came to.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// Lives.
+    pub lives: usize,
+    /// Masters that succeeded.
+    pub runs_succeeded: usize,
+    /// Masters that did not.
+    pub runs_failed: usize,
+    /// By kind of fault.
+    pub kinds: BTreeMap<Kind, KindFigures>,
+    /// The longest execution of each machine, in seconds of pipeline time.
+    pub longest: BTreeMap<String, i64>,
+    /// How often each kind struck at each state, as `machine: state`.
+    pub coverage: BTreeMap<String, BTreeMap<Kind, usize>>,
+    /// Lives in which a promise was broken.
+    pub findings: Vec<Finding>,
+}
+
+impl World {
+    /// The world of a project: its sample data, and a folder in memory if the machine has one.
+    pub fn open(project: Arc<Project>, data: &Path) -> Result<Self, SampleError> {
+        let samples = samples(&project, data)?;
+        Ok(Self {
+            project,
+            samples,
+            folder: scratch_folder(),
+            mail_states: BTreeSet::new(),
+        })
+    }
+
+    /// Lives a few lives without faults, and learns from them where faults can strike.
+    pub fn scout(&mut self) -> Result<Catalogue, Finding> {
+        let mut records = Vec::new();
+        for seed in 1..=SCOUTS {
+            let record = live(self, seed, &Schedule::default(), false);
+            if !record.violations.is_empty() {
+                return Err(finding(record, 0));
+            }
+            records.push(record);
+        }
+        let catalogue = Catalogue::of(&records);
+        let mails = catalogue.functions.iter().map(|(sight, _)| sight);
+        self.mail_states = mails
+            .filter(|sight| sight.function == "send_msg_sns")
+            .map(|sight| (sight.machine.clone(), sight.state.clone()))
+            .collect();
+        Ok(catalogue)
+    }
+}
+
+/// Where files are cheap: nothing of a simulation needs to outlive it.
+fn scratch_folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let usable = memory.is_dir() && tempfile::tempdir_in(memory).is_ok();
+    if usable {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// Lives all lives on `threads` threads, and calls `progress` after each with the number of lives so far and with what was
+/// found in it. Begins no more once `stop` is set. The summary does not depend on the number of threads.
+pub fn run(
+    world: &World,
+    tasks: Vec<Task>,
+    threads: usize,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(usize, Option<&Finding>),
+) -> Summary {
+    let queue: Mutex<VecDeque<(usize, Task)>> = Mutex::new(tasks.into_iter().enumerate().collect());
+    let (sender, ended) = mpsc::channel();
+    let mut summary = Summary::default();
+    let mut findings = BTreeMap::new();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            let (sender, queue) = (sender.clone(), &queue);
+            scope.spawn(move || {
+                loop {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let next = queue.lock().pop_front();
+                    let Some((number, task)) = next else { return };
+                    let record = live(world, task.seed, &task.schedule, false);
+                    let before = record.schedule.faults.len();
+                    let figures = Figures::of(&record);
+                    let finding = (!record.violations.is_empty())
+                        .then(|| finding(shrink(world, record), before));
+                    if sender.send((number, figures, finding)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (number, figures, finding) in ended {
+            summary.add(figures);
+            progress(summary.lives, finding.as_ref());
+            findings.extend(finding.map(|finding| (number, finding)));
+        }
+    });
+    summary.findings = findings.into_values().collect();
+    summary
+}
+
+fn finding(record: Record, faults_before: usize) -> Finding {
+    Finding {
+        seed: record.seed,
+        violations: record.violations,
+        schedule: Schedule {
+            seed: Some(record.seed),
+            faults: record.schedule.faults,
+        }
+        .to_toml(),
+        faults_before,
+        timeline: record.timeline,
+    }
+}
+
+/// What is counted of a life.
+struct Figures {
+    succeeded: usize,
+    failed: usize,
+    broken: bool,
+    struck: Vec<(Kind, Vec<Sight>)>,
+    longest: BTreeMap<String, i64>,
+}
+
+impl Figures {
+    fn of(record: &Record) -> Self {
+        let struck = record.struck.iter().map(|struck| {
+            let sights = struck.hits.iter().map(|hit| hit.sight.clone());
+            (struck.kind, sights.collect())
+        });
+        Self {
+            succeeded: record.succeeded,
+            failed: record.failed,
+            broken: !record.violations.is_empty(),
+            struck: struck.collect(),
+            longest: record.longest.clone(),
+        }
+    }
+}
+
+impl Summary {
+    fn add(&mut self, life: Figures) {
+        self.lives += 1;
+        self.runs_succeeded += life.succeeded;
+        self.runs_failed += life.failed;
+        for (machine, seconds) in life.longest {
+            let longest = self.longest.entry(machine).or_default();
+            *longest = seconds.max(*longest);
+        }
+        let mut kinds = BTreeSet::new();
+        for (kind, sights) in &life.struck {
+            let figures = self.kinds.entry(*kind).or_default();
+            figures.injected += sights.len();
+            if kinds.insert(*kind) {
+                figures.planned += 1;
+            }
+            for sight in sights {
+                let place = match (sight.machine.as_str(), sight.state.as_str()) {
+                    ("", _) if sight.service == "cluster" => format!("step: {}", sight.action),
+                    ("", _) => "outside of state machines".to_owned(),
+                    (machine, state) => format!("{machine}: {state}"),
+                };
+                *self
+                    .coverage
+                    .entry(place)
+                    .or_default()
+                    .entry(*kind)
+                    .or_default() += 1;
+            }
+        }
+        for kind in kinds {
+            let reached = life
+                .struck
+                .iter()
+                .any(|(own, sights)| *own == kind && !sights.is_empty());
+            let figures = self.kinds.entry(kind).or_default();
+            if reached {
+                figures.reached += 1;
+                figures.runs_succeeded += life.succeeded;
+                figures.runs_failed += life.failed;
+                figures.violations += usize::from(life.broken);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The third promise: exactly one mail per run that has something to say, and a resume input in every mail of a failure. The
+//! simulation starts the next run with that input, as a person would.
+
+use serde_json::Value;
+
+use crate::sight::own_name;
+use crate::timeline::Mail;
+
+/// How to go on, as a mail says it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Resume {
+    /// The machine to start.
+    pub(crate) machine: String,
+    /// Its input.
+    pub(crate) input: Value,
+}
+
+/// The mails that are about an execution: they name it in their line `Run`.
+pub(crate) fn about<'a>(mails: &'a [Mail], execution_arn: &str) -> Vec<&'a Mail> {
+    let name = execution_arn.rsplit(':').next().unwrap_or_default();
+    let names = |mail: &&Mail| {
+        let mut lines = mail.message.lines().map(str::split_whitespace);
+        lines.any(|mut words| words.next() == Some("Run") && words.next() == Some(name))
+    };
+    mails.iter().filter(names).collect()
+}
+
+/// What a mail says to start: its line `Input`, and the state machine of the command below it.
+pub(crate) fn resume(mail: &Mail) -> Option<Resume> {
+    let mut inputs = mail.message.lines().filter_map(|line| {
+        let text = line.trim().strip_prefix("Input ")?;
+        serde_json::from_str::<Value>(text.trim()).ok()
+    });
+    let input = inputs.next_back()?;
+    let machine = mail.message.split_once(":stateMachine:").map(|(_, rest)| {
+        let end = rest.find(|letter: char| letter.is_whitespace() || letter == ':');
+        own_name(&rest[..end.unwrap_or(rest.len())]).to_owned()
+    });
+    Some(Resume {
+        machine: machine.unwrap_or_else(|| "master".to_owned()),
+        input,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const MAIL: &str = "Batch b1 FAILED.\n\nRun        run-1\nStarted    2026-11-21\n\nTo resume\n  \
+        Input   {\"BatchId\":\"b1\",\"StartFrom\":\"Facts\"}\n\n  aws stepfunctions start-execution \\\n    \
+        --state-machine-arn \\\n      arn:aws:states:us-east-1:000000000000:stateMachine:pipeline-master \\\n";
+
+    fn mail(message: &str) -> Mail {
+        Mail {
+            subject: String::new(),
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_resume_input_and_its_machine_are_found() {
+        let resume = resume(&mail(MAIL)).unwrap();
+        assert_eq!(resume.input, json!({"BatchId": "b1", "StartFrom": "Facts"}));
+        assert_eq!(resume.machine, "master");
+        assert_eq!(super::resume(&mail("nothing to start")), None);
+    }
+
+    #[test]
+    fn a_mail_is_about_the_run_that_it_names_whole() {
+        let mails = [mail(MAIL), mail(&MAIL.replace("run-1", "run-1-facts-0"))];
+        assert_eq!(about(&mails, "arn:x:run-1").len(), 1);
+    }
+}
