@@ -44,7 +44,7 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
     };
     let result = match &arguments.command {
         Command::Validate(command) => validate::execute(arguments, command),
-        Command::Simulate(command) => runtime.block_on(simulate::execute(arguments, command)),
+        Command::Simulate(command) => simulate::execute(arguments, command, runtime.handle()),
         Command::Run(command) => runtime.block_on(run::execute(arguments, command)),
         Command::Serve(command) => runtime.block_on(serve::execute(arguments, command)),
         Command::Query(command) => runtime.block_on(query::execute(arguments, command)),

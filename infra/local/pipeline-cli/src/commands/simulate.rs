@@ -27,10 +27,11 @@ use crate::display::paint::Paint;
 /// How many lives, if nothing else is said.
 const LIVES: u64 = 100;
 
-/// Lives the lives that were asked for.
-pub(crate) async fn execute(
+/// Lives the lives that were asked for. Each life has a runtime of its own; the given one only waits for Ctrl-C.
+pub(crate) fn execute(
     arguments: &Arguments,
     command: &SimulateArguments,
+    signals_on: &tokio::runtime::Handle,
 ) -> Result<Exit, Complaint> {
     let began = Instant::now();
     let folder = place::project(arguments)?;
@@ -73,14 +74,15 @@ pub(crate) async fn execute(
     let wanted = tasks.len();
     let bar = bar(wanted as u64, command.json);
     let stopping = Arc::new(AtomicBool::new(false));
-    let stop = signals::watch_for_stop()?;
-    tokio::spawn({
+    {
+        let _entered = signals_on.enter();
+        let stop = signals::watch_for_stop()?;
         let stopping = Arc::clone(&stopping);
-        async move {
+        tokio::spawn(async move {
             signals::stopped(stop).await;
             stopping.store(true, Ordering::Relaxed);
-        }
-    });
+        });
+    }
     let mut broken = 0;
     let mut progress = |lives: usize, finding: Option<&Finding>| {
         bar.set_position(lives as u64);
@@ -92,9 +94,7 @@ pub(crate) async fn execute(
         }
     };
     // Lives block their threads; those under way end before the command does, so that nothing of theirs is left behind.
-    let summary = tokio::task::block_in_place(|| {
-        campaign::run(&world, tasks, threads, &stopping, &mut progress)
-    });
+    let summary = campaign::run(&world, tasks, threads, &stopping, &mut progress);
     bar.finish_and_clear();
     let exit = match (summary.findings.is_empty(), summary.lives < wanted) {
         (false, _) => Exit::Failed,
