@@ -318,22 +318,26 @@ fn print_coverage(summary: &Summary) {
 pub(crate) fn struck_lines(struck: &[simulation::Struck], began: jiff::Timestamp) -> Vec<String> {
     let mut lines = vec!["Faults".to_owned()];
     for fault in struck {
-        if fault.hits.is_empty() {
-            lines.push(format!("  never reached  {}", fault.fault));
+        let times = match fault.hits.len() {
+            0 => "never reached".to_owned(),
+            1 => "struck once".to_owned(),
+            more => format!("struck {more} times"),
+        };
+        lines.push(format!("  {:<16} {}", times, fault.fault));
+        let Some(hit) = fault.hits.first() else {
             continue;
-        }
-        for hit in &fault.hits {
-            let at = hit.at.map_or_else(
-                || "           ".to_owned(),
-                |at| format!("{}   ", figures::since(began, at)),
-            );
-            let place = match (hit.sight.machine.as_str(), hit.sight.state.as_str()) {
-                ("", _) => String::new(),
-                (machine, state) => format!(" at `{state}` of {machine}"),
-            };
-            lines.push(format!("  {at}    {}: {}{place}", fault.fault, hit.what));
+        };
+        let at = hit.at.map(|at| figures::since(began, at));
+        let place = match (hit.sight.machine.as_str(), hit.sight.state.as_str()) {
+            ("", _) => None,
+            (machine, state) => Some(format!("`{state}` of {machine}")),
+        };
+        let told: Vec<String> = [at, place].into_iter().flatten().collect();
+        if !told.is_empty() {
+            lines.push(format!("  {:<16} first at {}", "", told.join(", ")));
         }
     }
+    lines.push(String::new());
     lines
 }
 
