@@ -100,6 +100,7 @@ async fn l5_a_cluster_that_does_not_start_fails_the_run_once_with_emrs_reason() 
     pipeline.land_countries().await?;
     pipeline.runtime.services().emr.plan_faults(|faults| {
         faults.planned.push(Fault {
+            skips: 0,
             moment: Moment::ClusterBootstraps,
             blow: ClusterBlow::KillCluster {
                 code: "BOOTSTRAP_FAILURE".to_owned(),

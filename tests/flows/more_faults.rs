@@ -64,6 +64,7 @@ async fn x4_a_cluster_that_ends_as_soon_as_it_has_started_is_noticed_at_the_next
     pipeline.land_countries().await?;
     pipeline.runtime.services().emr.plan_faults(|faults| {
         faults.planned.push(Fault {
+            skips: 0,
             moment: Moment::StepStarts("stage".to_owned()),
             blow: ClusterBlow::KillCluster {
                 code: "INTERNAL_ERROR".to_owned(),

@@ -198,6 +198,7 @@ async fn s5_a_holder_that_is_slow_but_alive_is_not_taken_over() -> Result<()> {
 pub(crate) fn hang_step(pipeline: &Pipeline, name: &str) {
     pipeline.runtime.services().emr.plan_faults(|faults| {
         faults.planned.push(Fault {
+            skips: 0,
             moment: Moment::StepStarts(name.to_owned()),
             blow: ClusterBlow::HangStep,
             times: 1,

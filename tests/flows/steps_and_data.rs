@@ -16,6 +16,7 @@ const LANDING_TRANSFERS: &str = "landing/fact/transfer_transaction/transfers.csv
 fn fail_step(pipeline: &Pipeline, moment: Moment, message: &str) {
     pipeline.runtime.services().emr.plan_faults(|faults| {
         faults.planned.push(Fault {
+            skips: 0,
             moment,
             blow: ClusterBlow::FailStep {
                 message: message.to_owned(),
@@ -332,6 +333,7 @@ async fn d11_a_cluster_that_ends_under_a_step_fails_the_run_once_and_resume_cont
     pipeline.land_transfers().await?;
     pipeline.runtime.services().emr.plan_faults(|faults| {
         faults.planned.push(Fault {
+            skips: 0,
             moment: Moment::StepStarts("load fact".to_owned()),
             blow: ClusterBlow::LoseInstance(Role::Master),
             times: 1,

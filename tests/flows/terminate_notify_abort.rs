@@ -378,6 +378,7 @@ async fn x16_instances_that_are_lost_during_a_load_cost_time_and_no_row() -> Res
     pipeline.runtime.services().emr.plan_faults(|faults| {
         for role in [aws_services::emr::Role::Core, aws_services::emr::Role::Task] {
             faults.planned.push(Fault {
+                skips: 0,
                 moment: Moment::StepStarts("load dimension".to_owned()),
                 blow: ClusterBlow::LoseInstance(role),
                 times: 1,
