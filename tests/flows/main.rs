@@ -25,4 +25,5 @@ mod start_and_lock;
 mod steps_and_data;
 mod terminate_notify_abort;
 mod the_original_flow_runs_unchanged;
+mod the_template_keeps_its_promises;
 mod workers;

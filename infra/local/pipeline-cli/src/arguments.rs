@@ -48,6 +48,8 @@ pub enum Command {
     Serve(ServeArguments),
     /// Ask the warehouse a question in SQL.
     Query(QueryArguments),
+    /// Put scripts and configuration into the deployed stack's bucket, where its functions and clusters look for them.
+    Publish(PublishArguments),
     /// Check template, config, state machines and scripts, and report every problem at once.
     Validate(ValidateArguments),
     /// Show the last runs and what each left behind.
@@ -195,6 +197,32 @@ pub struct QueryArguments {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub root: RootArguments,
+}
+
+/// `pipeline publish`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = PUBLISH_EXAMPLES)]
+pub struct PublishArguments {
+    /// The bucket: the stack's output Bucket.
+    #[arg(long, value_name = "BUCKET")]
+    pub bucket: String,
+
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Delete what is under scripts/ and not in this project.
+    #[arg(long)]
+    pub delete: bool,
+}
+
+impl PublishArguments {
+    /// Whether it goes to an endpoint of one's own, such as `pipeline serve`, rather than to AWS.
+    pub fn is_local(&self) -> bool {
+        ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    }
 }
 
 /// `pipeline validate`.
@@ -353,6 +381,15 @@ Examples:
   pipeline query 'select batch_id, count(*) from fact_db.card_transaction group by batch_id'
   pipeline query --format csv 'select * from dimension_db.country' > country.csv
   pipeline query - < question.sql";
+
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
+  pipeline publish --bucket B --dry-run
+  pipeline publish --bucket B
+  AWS_ENDPOINT_URL=http://127.0.0.1:4566 pipeline publish --bucket B
+
+Credentials and region are AWS's own: AWS_PROFILE, AWS_REGION, ~/.aws.
+Exit status: 0 done, 1 the bucket refused, 2 the project has problems.";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:

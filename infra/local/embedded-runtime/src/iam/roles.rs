@@ -183,6 +183,11 @@ impl Roles {
         named.any(|statement| statement.names_action(&grant.action, action))
     }
 
+    /// Whether the template has a role of this name.
+    pub fn has(&self, role: &str) -> bool {
+        self.statements.contains_key(role)
+    }
+
     /// The role of a function, by names.
     pub fn of_function(&self, function: &str) -> Option<&str> {
         self.functions.get(function).map(String::as_str)

@@ -9,6 +9,7 @@ mod landed;
 mod load;
 mod outcome;
 mod place;
+mod publish;
 mod query;
 mod render;
 mod run;
@@ -47,6 +48,7 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
         Command::Simulate(command) => simulate::execute(arguments, command, runtime.handle()),
         Command::Run(command) => runtime.block_on(run::execute(arguments, command)),
         Command::Serve(command) => runtime.block_on(serve::execute(arguments, command)),
+        Command::Publish(command) => runtime.block_on(publish::execute(arguments, command)),
         Command::Query(command) => runtime.block_on(query::execute(arguments, command)),
         Command::CompareEngines(command) => {
             runtime.block_on(compare_engines::execute(arguments, command))

@@ -79,6 +79,7 @@ const SERVICE_FAMILIES: &[&str] = &[
     "Events.",
     "Lambda.",
     "Runtime.",
+    "Emr.",
     "S3.",
     "Emr.",
     "Sandbox.",
