@@ -35,9 +35,9 @@ pub(crate) fn cast_array(array: &ArrayRef, target: &HiveType) -> Result<ArrayRef
         return Ok(array);
     }
     match target {
-        HiveType::String => text(&array),
-        HiveType::Varchar(length) => shorten(&text(&array)?, *length, false),
-        HiveType::Char(length) => shorten(&text(&array)?, *length, true),
+        HiveType::String => written(&array),
+        HiveType::Varchar(length) => shorten(&written(&array)?, *length, false),
+        HiveType::Char(length) => shorten(&written(&array)?, *length, true),
         HiveType::Boolean => boolean(&array),
         HiveType::TinyInt | HiveType::SmallInt | HiveType::Int | HiveType::BigInt => {
             integer(&array, target)
@@ -163,6 +163,18 @@ fn no_conversion(array: &ArrayRef, target: &HiveType) -> Failure {
     let from = HiveType::of_arrow(array.data_type())
         .map_or_else(|_| array.data_type().to_string(), |kind| kind.to_string());
     Failure::semantic(format!("{from} cannot be converted to {target}"))
+}
+
+/// A cast to STRING: a boolean is in capitals there, and only there.
+fn written(array: &ArrayRef) -> Result<ArrayRef, Failure> {
+    match array.as_boolean_opt() {
+        None => text(array),
+        Some(values) => {
+            let word = |value: bool| if value { "TRUE" } else { "FALSE" };
+            let words: StringArray = values.iter().map(|value| value.map(word)).collect();
+            Ok(Arc::new(words))
+        }
+    }
 }
 
 /// Texts of an array, as Hive prints values.

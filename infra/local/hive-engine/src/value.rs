@@ -312,6 +312,22 @@ pub(crate) fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
     })
 }
 
+/// The same, with half rounded to the even neighbour.
+pub(crate) fn rescale_to_even(value: i128, from: i8, to: i8) -> Option<i128> {
+    let away = rescale(value, from, to)?;
+    let dropped = i32::from(from) - i32::from(to);
+    if dropped <= 0 {
+        return Some(away);
+    }
+    let divisor = 10i128.checked_pow(u32::try_from(dropped).ok()?)?;
+    let rest = (value % divisor).checked_abs()?.checked_mul(2)?;
+    if rest == divisor && away % 2 != 0 {
+        Some(away - value.signum())
+    } else {
+        Some(away)
+    }
+}
+
 /// Days since 1970-01-01 of `y-M-d`, as Hive 3.1 reads it: what comes behind a space does not count, and days or months that do
 /// not exist are carried over (`2026-02-30` is `2026-03-02`).
 pub(crate) fn parse_date(text: &str) -> Option<i32> {
@@ -340,7 +356,7 @@ pub(crate) fn parse_date(text: &str) -> Option<i32> {
 }
 
 /// Days since 1970-01-01 of a month of 0 to 99 and a day of 0 to 99.
-fn carried(year: i64, month: u32, day: u32) -> Option<i64> {
+pub(crate) fn carried(year: i64, month: u32, day: u32) -> Option<i64> {
     let months = year * 12 + i64::from(month) - 1;
     let month = u32::try_from(months.rem_euclid(12)).ok()? + 1;
     Some(days(months.div_euclid(12), month, 1)? + i64::from(day) - 1)

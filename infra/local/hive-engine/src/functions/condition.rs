@@ -72,7 +72,7 @@ fn number(kind: &DataType) -> DataType {
 }
 
 /// The type that values of several types share: texts win, then doubles, decimals, integers.
-fn common_type(types: &[DataType]) -> Result<DataType, Failure> {
+pub(super) fn common_type(types: &[DataType]) -> Result<DataType, Failure> {
     let kinds = types
         .iter()
         .filter(|kind| **kind != DataType::Null)

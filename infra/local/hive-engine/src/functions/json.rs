@@ -5,10 +5,24 @@ use serde_json::Value;
 use super::udf::{Function, TEXT, at, texts};
 
 pub(super) fn functions() -> Vec<Function> {
-    vec![Function::new("get_json_object", 2..=2, TEXT, |arguments| {
-        let (text, path) = (arguments.text(0)?, arguments.text(1)?);
-        texts(arguments.rows, |row| get(at(&text, row)?, at(&path, row)?))
-    })]
+    vec![
+        Function::new("get_json_object", 2..=2, TEXT, |arguments| {
+            let (text, path) = (arguments.text(0)?, arguments.text(1)?);
+            texts(arguments.rows, |row| get(at(&text, row)?, at(&path, row)?))
+        }),
+        // A column of `json_tuple`: a member of the outermost object.
+        Function::new("hive_json_key", 2..=2, TEXT, |arguments| {
+            let (text, key) = (arguments.text(0)?, arguments.text(1)?);
+            texts(arguments.rows, |row| {
+                let root: Value = serde_json::from_str(at(&text, row)?).ok()?;
+                match root.get(at(&key, row)?)? {
+                    Value::Null => None,
+                    Value::String(text) => Some(text.clone()),
+                    other => Some(other.to_string()),
+                }
+            })
+        }),
+    ]
 }
 
 /// One step of a path.
@@ -23,7 +37,8 @@ fn get(text: &str, path: &str) -> Option<String> {
     let mut found = vec![&root];
     let mut many = false;
     for step in steps(path)? {
-        many |= matches!(step, Step::All);
+        many |= matches!(step, Step::All)
+            || (matches!(step, Step::Key(_)) && found.iter().any(|value| value.is_array()));
         found = found
             .into_iter()
             .flat_map(|value| follow(value, &step))
@@ -44,9 +59,14 @@ fn follow<'a>(value: &'a Value, step: &Step<'_>) -> Vec<&'a Value> {
     match (step, value) {
         (Step::Key(key), Value::Object(members)) => members.get(*key).into_iter().collect(),
         // A key of an array is looked up in each of its items.
-        (Step::Key(key), Value::Array(items)) => {
-            items.iter().filter_map(|item| item.get(*key)).collect()
-        }
+        (Step::Key(key), Value::Array(items)) => items
+            .iter()
+            .filter_map(|item| item.get(*key))
+            .flat_map(|found| match found {
+                Value::Array(inner) => inner.iter().collect(),
+                other => vec![other],
+            })
+            .collect(),
         (Step::Index(index), Value::Array(items)) => items.get(*index).into_iter().collect(),
         (Step::All, Value::Array(items)) => items.iter().collect(),
         (Step::All, Value::Object(members)) => members.values().collect(),

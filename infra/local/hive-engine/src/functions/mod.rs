@@ -2,9 +2,10 @@
 //! that runs here runs on Hive.
 
 pub(crate) mod cast;
-mod collection;
+pub(crate) mod collection;
 pub(crate) mod condition;
 mod encoding;
+mod hash;
 mod json;
 mod number;
 pub(crate) mod operator;
@@ -13,6 +14,8 @@ mod text;
 mod time;
 mod time_pattern;
 pub(crate) mod udf;
+mod url;
+mod zone;
 
 use std::sync::Arc;
 
@@ -33,6 +36,9 @@ pub(crate) fn scalar_functions(now: i64) -> Vec<Arc<ScalarUDF>> {
         time::functions(now),
         encoding::functions(),
         json::functions(),
+        hash::functions(),
+        url::functions(),
+        zone::functions(),
         condition::functions(),
         collection::functions(),
         operator::functions(),
@@ -83,6 +89,8 @@ pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         aggregates::bool_and_or::bool_and_udaf(),
         aggregates::bool_and_or::bool_or_udaf(),
         aggregates::grouping::grouping_udaf(),
+        aggregates::percentile_cont::percentile_cont_udaf(),
+        aggregates::approx_percentile_cont::approx_percentile_cont_udaf(),
     ]
 }
 
@@ -94,7 +102,7 @@ pub(crate) fn window_functions() -> Vec<Arc<WindowUDF>> {
 /// The name under which DataFusion knows one of Hive's functions.
 pub(crate) fn engine_name(hive: &str) -> &str {
     match hive {
-        "array" => "make_array",
+        "array" => collection::ARRAY,
         "array_contains" => "array_has",
         "collect_list" | "collect_set" => "array_agg",
         "ucase" => "upper",
@@ -105,6 +113,8 @@ pub(crate) fn engine_name(hive: &str) -> &str {
         "ceiling" => "ceil",
         "dayofmonth" => "day",
         "sha" => "sha1",
+        "percentile" => "percentile_cont",
+        "percentile_approx" => "approx_percentile_cont",
         "signum" => "sign",
         "chr" => "char",
         "regexp" | "regexp_like" => "rlike",

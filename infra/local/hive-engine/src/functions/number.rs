@@ -48,7 +48,13 @@ pub(super) fn functions() -> Vec<Function> {
             "round",
             1..=2,
             |types, constants| Ok(rounded(types, constants)),
-            round,
+            |arguments| round(arguments, value::rescale),
+        ),
+        Function::new(
+            "bround",
+            1..=2,
+            |types, constants| Ok(rounded(types, constants)),
+            |arguments| round(arguments, value::rescale_to_even),
         ),
         double("sqrt", |value| (value >= 0.0).then(|| value.sqrt())),
         double("exp", |value| Some(value.exp())),
@@ -61,6 +67,91 @@ pub(super) fn functions() -> Vec<Function> {
         double("sin", |value| Some(value.sin())),
         double("cos", |value| Some(value.cos())),
         double("tan", |value| Some(value.tan())),
+        double("asin", |value| (value.abs() <= 1.0).then(|| value.asin())),
+        double("acos", |value| (value.abs() <= 1.0).then(|| value.acos())),
+        double("atan", |value| Some(value.atan())),
+        double("cbrt", |value| Some(value.cbrt())),
+        Function::new("e", 0..=0, DOUBLE, |arguments| {
+            doubles(arguments.rows, |_| Some(std::f64::consts::E))
+        }),
+        Function::new("pi", 0..=0, DOUBLE, |arguments| {
+            doubles(arguments.rows, |_| Some(std::f64::consts::PI))
+        }),
+        Function::new(
+            "factorial",
+            1..=1,
+            |_, _| Ok(DataType::Int64),
+            |arguments| {
+                let values = arguments.integer(0)?;
+                let answer = |row| {
+                    let value = at(&values, row).filter(|value| (0..=20).contains(value))?;
+                    Some((1..=value).product::<i64>())
+                };
+                Ok(Arc::new(
+                    (0..arguments.rows).map(answer).collect::<Int64Array>(),
+                ))
+            },
+        ),
+        bits("shiftleft", |value, by, wide| {
+            if wide {
+                value << (by & 63)
+            } else {
+                i64::from(low(value) << (by & 31))
+            }
+        }),
+        bits("shiftright", |value, by, wide| {
+            if wide {
+                value >> (by & 63)
+            } else {
+                i64::from(low(value) >> (by & 31))
+            }
+        }),
+        bits("shiftrightunsigned", |value, by, wide| {
+            if wide {
+                i64::from_ne_bytes(
+                    (u64::from_ne_bytes(value.to_ne_bytes()) >> (by & 63)).to_ne_bytes(),
+                )
+            } else {
+                let unsigned = u32::from_ne_bytes(low(value).to_ne_bytes()) >> (by & 31);
+                i64::from(i32::from_ne_bytes(unsigned.to_ne_bytes()))
+            }
+        }),
+        Function::new(
+            "hive_not",
+            1..=1,
+            |types, _| Ok(same_number(types)),
+            |arguments| {
+                let values = arguments.integer(0)?;
+                let values: ArrayRef = Arc::new(
+                    (0..arguments.rows)
+                        .map(|row| at(&values, row).map(|value| !value))
+                        .collect::<Int64Array>(),
+                );
+                cast_array(&values, &HiveType::of_arrow(&arguments.kind)?)
+            },
+        ),
+        Function::new("width_bucket", 4..=4, super::udf::INT, |arguments| {
+            let (value, low, high, count) = (
+                arguments.double(0)?,
+                arguments.double(1)?,
+                arguments.double(2)?,
+                arguments.integer(3)?,
+            );
+            let answer = |row| {
+                let (value, low, high) = (at(&value, row)?, at(&low, row)?, at(&high, row)?);
+                let count = at(&count, row).filter(|count| *count > 0)?;
+                #[expect(clippy::cast_precision_loss, reason = "buckets are few")]
+                let place = (value - low) / (high - low) * count as f64;
+                #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+                let place = place.floor().clamp(-1.0, count as f64) as i64 + 1;
+                i32::try_from(place).ok()
+            };
+            Ok(Arc::new(
+                (0..arguments.rows)
+                    .map(answer)
+                    .collect::<datafusion::arrow::array::Int32Array>(),
+            ))
+        }),
         double("radians", |value| Some(value.to_radians())),
         double("degrees", |value| Some(value.to_degrees())),
         Function::new("power", 2..=2, DOUBLE, |arguments| {
@@ -90,6 +181,40 @@ fn double(name: &'static str, answer: fn(f64) -> Option<f64>) -> Function {
         let values = arguments.double(0)?;
         doubles(arguments.rows, |row| at(&values, row).and_then(answer))
     })
+}
+
+/// The low 32 bits.
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are wanted")]
+fn low(value: i64) -> i32 {
+    value as i32
+}
+
+/// A function of bits; the last argument of the answer says whether the value is a BIGINT.
+fn bits(name: &'static str, answer: fn(i64, i64, bool) -> i64) -> Function {
+    Function::new(
+        name,
+        2..=2,
+        |types, constants| {
+            // A small constant is an INT, although DataFusion reads every constant as BIGINT.
+            let small = constants.first().and_then(Option::as_ref).is_some_and(|value| {
+                matches!(value, ScalarValue::Int64(Some(value)) if i32::try_from(*value).is_ok())
+            });
+            Ok(match types[0] {
+                DataType::Int64 if !small => DataType::Int64,
+                _ => DataType::Int32,
+            })
+        },
+        move |arguments| {
+            let (values, by) = (arguments.integer(0)?, arguments.integer(1)?);
+            let wide = arguments.kind == DataType::Int64;
+            let values: ArrayRef = Arc::new(
+                (0..arguments.rows)
+                    .map(|row| Some(answer(at(&values, row)?, at(&by, row)?, wide)))
+                    .collect::<Int64Array>(),
+            );
+            cast_array(&values, &HiveType::of_arrow(&arguments.kind)?)
+        },
+    )
 }
 
 fn doubles(rows: usize, answer: impl Fn(usize) -> Option<f64>) -> Result<ArrayRef, Failure> {
@@ -230,8 +355,11 @@ fn rounded(types: &[DataType], constants: &[Option<ScalarValue>]) -> DataType {
     }
 }
 
-/// Half away from zero.
-fn round(arguments: &Arguments) -> Result<ArrayRef, Failure> {
+/// Rounds as `rescale` does: half away from zero, or half to even.
+fn round(
+    arguments: &Arguments,
+    rescale: fn(i128, i8, i8) -> Option<i128>,
+) -> Result<ArrayRef, Failure> {
     let digits = if arguments.count() == 2 {
         Some(arguments.integer(1)?)
     } else {
@@ -246,7 +374,7 @@ fn round(arguments: &Arguments) -> Result<ArrayRef, Failure> {
             let values = arguments.columns[0].as_primitive::<Decimal128Type>();
             let answer = |row| {
                 let kept = i8::try_from(digits(row)?.clamp(-38, i64::from(*scale))).ok()?;
-                value::rescale(value::rescale(at(values, row)?, *from, kept)?, kept, *scale)
+                value::rescale(rescale(at(values, row)?, *from, kept)?, kept, *scale)
             };
             finish(
                 (0..arguments.rows).map(answer).collect(),
@@ -263,14 +391,15 @@ fn round(arguments: &Arguments) -> Result<ArrayRef, Failure> {
                 }
                 // Through the shortest decimal text, as Java's BigDecimal does: 2.675 is 2.675, not a little less.
                 let digits = i8::try_from(digits.clamp(-38, 30)).ok()?;
-                let unscaled = value::parse_decimal(&format!("{value:?}"), 38, digits.max(0));
-                let Some(unscaled) = unscaled else {
+                let exact = value::parse_decimal(&format!("{value:?}"), 38, 17);
+                let Some(exact) = exact.filter(|_| digits <= 17) else {
                     return Some(value);
                 };
+                let kept = rescale(exact, 17, digits)?;
                 let unscaled = if digits < 0 {
-                    value::rescale(value::rescale(unscaled, 0, digits)?, digits, 0)?
+                    value::rescale(kept, digits, 0)?
                 } else {
-                    unscaled
+                    kept
                 };
                 value::decimal_text(unscaled, digits.max(0)).parse().ok()
             })
@@ -279,11 +408,8 @@ fn round(arguments: &Arguments) -> Result<ArrayRef, Failure> {
             let values = arguments.integer(0)?;
             let answer = |row| {
                 let kept = i8::try_from(digits(row)?.clamp(-38, 0)).ok()?;
-                let rounded = value::rescale(
-                    value::rescale(i128::from(at(&values, row)?), 0, kept)?,
-                    kept,
-                    0,
-                )?;
+                let rounded =
+                    value::rescale(rescale(i128::from(at(&values, row)?), 0, kept)?, kept, 0)?;
                 i64::try_from(rounded).ok()
             };
             let values: ArrayRef =

@@ -186,7 +186,7 @@ fn split<'a>(regex: &Regex, text: &'a str, limit: i64) -> Vec<&'a str> {
         if parts.len() + 1 >= most {
             break;
         }
-        if found.end() == 0 || (found.is_empty() && found.start() == text.len()) {
+        if found.end() == 0 {
             continue;
         }
         parts.push(&text[start..found.start()]);

@@ -18,6 +18,36 @@ pub(super) fn functions() -> Vec<Function> {
         text_to_text("reverse", |text| text.chars().rev().collect()),
         text_to_text("initcap", initcap),
         text_to_text("soundex", soundex),
+        Function::new("levenshtein", 2..=2, INT, |arguments| {
+            let (left, right) = (arguments.text(0)?, arguments.text(1)?);
+            ints(arguments.rows, |row| {
+                Some(count(levenshtein(at(&left, row)?, at(&right, row)?)))
+            })
+        }),
+        Function::new("elt", 2..=usize::MAX, TEXT, |arguments| {
+            let place = arguments.integer(0)?;
+            let values = (1..arguments.count())
+                .map(|index| arguments.text(index))
+                .collect::<Result<Vec<_>, _>>()?;
+            texts(arguments.rows, |row| {
+                let place = usize::try_from(at(&place, row)? - 1).ok()?;
+                at(values.get(place)?, row).map(str::to_owned)
+            })
+        }),
+        Function::new("field", 2..=usize::MAX, INT, |arguments| {
+            let values = (0..arguments.count())
+                .map(|index| arguments.text(index))
+                .collect::<Result<Vec<_>, _>>()?;
+            ints(arguments.rows, |row| {
+                let Some(wanted) = at(&values[0], row) else {
+                    return Some(0);
+                };
+                let found = values[1..]
+                    .iter()
+                    .position(|value| at(value, row) == Some(wanted));
+                Some(found.map_or(0, |place| count(place + 1)))
+            })
+        }),
         text_to_int("length", |text| count(text.chars().count())),
         text_to_int("octet_length", |text| count(text.len())),
         text_to_int("ascii", |text| {
@@ -223,6 +253,9 @@ fn soundex(text: &str) -> String {
 /// Positions count from 1, from the end when negative; 0 is taken for 1.
 fn substring(text: &str, start: i64, length: Option<i64>) -> String {
     let size = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    if start.saturating_abs() > size {
+        return String::new();
+    }
     let begin = match start {
         0 => 0,
         start if start > 0 => start - 1,
@@ -345,6 +378,30 @@ fn position(text: &str, part: &str, from: i64) -> i32 {
         .map_or(0, |found| count(text[..start + found].chars().count() + 1))
 }
 
+/// A number with so many digits, rounded as its shortest decimal text is: half up, as Java's formatter does.
+fn rounded(number: f64, digits: usize) -> String {
+    let scale = i8::try_from(digits.min(30)).unwrap_or(30);
+    match crate::value::parse_decimal(&crate::value::double_text(number), 38, scale) {
+        Some(unscaled) => crate::value::decimal_text(unscaled, scale),
+        None => format!("{number:.digits$}"),
+    }
+}
+
+fn levenshtein(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (place, character) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = place + 1;
+        for (index, other) in right.iter().enumerate() {
+            let cost = diagonal + usize::from(character != *other);
+            diagonal = row[index + 1];
+            row[index + 1] = cost.min(row[index] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
 fn translate(text: &str, from: &str, to: &str) -> String {
     let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
@@ -447,7 +504,7 @@ fn format_row(pattern: &str, values: &[Option<&str>]) -> Result<String, Failure>
             ('d', Some(value)) => (*value).to_owned(),
             ('f', Some(value)) => {
                 let number = crate::value::parse_double(value).unwrap_or(f64::NAN);
-                let text = format!("{number:.*}", precision.unwrap_or(6));
+                let text = rounded(number, precision.unwrap_or(6));
                 if flags.contains(',') {
                     thousands(&text)
                 } else {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    CaseWhen, CastKind, CeilFloorKind, DateTimeField, DuplicateTreatment, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    TrimWhereField, UnaryOperator, Value,
+    AccessExpr, CaseWhen, CastKind, CeilFloorKind, DateTimeField, DuplicateTreatment, Expr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    Interval, ObjectName, TrimWhereField, UnaryOperator, Value,
 };
 
 use crate::error::Failure;
+use crate::functions::collection::ARRAY;
 use crate::functions::condition::NUMBER;
 use crate::functions::{cast, engine_name};
 use crate::types::HiveType;
@@ -109,6 +110,40 @@ pub(super) fn rewrite(expression: &mut Expr, functions: &BTreeSet<String>) -> Re
             Some(call(name, vec![take(expr)]))
         }
         Expr::UnaryOp {
+            op: UnaryOperator::BitwiseNot,
+            expr,
+        } => Some(call("hive_not", vec![take(expr)])),
+        // `1e3` is a DOUBLE, `1000.0` a DECIMAL.
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) if number.contains(['e', 'E']) => {
+                Some(cast_to(string(number.clone()), "double"))
+            }
+            _ => None,
+        },
+        Expr::Interval(interval) if interval.last_field.is_some() => {
+            *interval = in_one_unit(interval)?;
+            None
+        }
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            let chain = std::mem::take(access_chain);
+            let mut value = take(root);
+            for access in chain {
+                value = match access {
+                    AccessExpr::Dot(Expr::Identifier(name)) => {
+                        call("hive_field", vec![value, string(name.value)])
+                    }
+                    AccessExpr::Dot(other) => {
+                        return Err(Failure::unsupported(format!("the access .{other}")));
+                    }
+                    subscript => Expr::CompoundFieldAccess {
+                        root: Box::new(value),
+                        access_chain: vec![subscript],
+                    },
+                };
+            }
+            Some(value)
+        }
+        Expr::UnaryOp {
             op: op @ UnaryOperator::BangNot,
             ..
         } => {
@@ -122,6 +157,47 @@ pub(super) fn rewrite(expression: &mut Expr, functions: &BTreeSet<String>) -> Re
         *expression = replacement;
     }
     Ok(())
+}
+
+/// `INTERVAL '1-2' YEAR TO MONTH` is one of 14 months, and of days to seconds one of seconds.
+fn in_one_unit(interval: &Interval) -> Result<Interval, Failure> {
+    let text = match interval.value.as_ref() {
+        Expr::Value(value) => value.value.clone().into_string().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let malformed = || Failure::semantic(format!("the interval '{text}' is not readable"));
+    let number = |part: &str| part.trim().parse::<f64>().map_err(|_| malformed());
+    let (negative, digits) = match text.trim().strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.trim()),
+    };
+    let (amount, unit) = match (&interval.leading_field, &interval.last_field) {
+        (Some(DateTimeField::Year), Some(DateTimeField::Month)) => {
+            let (years, months) = digits.split_once('-').ok_or_else(malformed)?;
+            (
+                number(years)? * 12.0 + number(months)?,
+                DateTimeField::Month,
+            )
+        }
+        (Some(DateTimeField::Day), Some(DateTimeField::Second)) => {
+            let (days, time) = digits.split_once(' ').ok_or_else(malformed)?;
+            let mut seconds = number(days)? * 24.0;
+            let mut parts = time.split(':');
+            seconds = (seconds + number(parts.next().unwrap_or("0"))?) * 60.0;
+            seconds = (seconds + number(parts.next().unwrap_or("0"))?) * 60.0;
+            seconds += number(parts.next().unwrap_or("0"))?;
+            (seconds, DateTimeField::Second)
+        }
+        _ => return Err(Failure::unsupported(format!("the interval {interval}"))),
+    };
+    let sign = if negative { "-" } else { "" };
+    Ok(Interval {
+        value: Box::new(string(format!("{sign}{amount}"))),
+        leading_field: Some(unit),
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    })
 }
 
 fn take(expression: &mut Box<Expr>) -> Expr {
@@ -164,6 +240,30 @@ fn whole(name: &str, expr: &mut Box<Expr>, field: &CeilFloorKind) -> Result<Expr
             "{} to a field or scale",
             name.to_uppercase()
         ))),
+    }
+}
+
+/// Whole constants that fit are INT in Hive.
+fn small_constants(values: Vec<Expr>) -> Vec<Expr> {
+    values.into_iter().map(small_constant).collect()
+}
+
+/// A whole constant that fits as INT; anything else as it is.
+pub(super) fn small_constant(value: Expr) -> Expr {
+    let text = match &value {
+        Expr::Value(constant) => match &constant.value {
+            Value::Number(number, _) => number.parse::<i32>().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => format!("-{expr}").parse::<i32>().ok(),
+        _ => None,
+    };
+    match text {
+        Some(number) => cast_to(string(number.to_string()), "int"),
+        None => value,
     }
 }
 
@@ -290,8 +390,31 @@ fn rewrite_function(
                 .unzip();
             return Ok(Some(call(
                 "map",
-                vec![call("make_array", keys), call("make_array", values)],
+                vec![
+                    call(ARRAY, small_constants(keys)),
+                    call(ARRAY, small_constants(values)),
+                ],
             )));
+        }
+        "array" => {
+            let values = arguments.ok_or_else(|| wrong("values"))?;
+            return Ok(Some(call(ARRAY, small_constants(values))));
+        }
+        "struct" => {
+            let values = small_constants(arguments.ok_or_else(|| wrong("values"))?);
+            let named = values
+                .into_iter()
+                .enumerate()
+                .flat_map(|(place, value)| [string(format!("col{}", place + 1)), value]);
+            return Ok(Some(call("named_struct", named.collect())));
+        }
+        "named_struct" => {
+            if let (FunctionArguments::List(list), Some(arguments)) =
+                (&mut function.args, arguments)
+            {
+                let plain = |value| FunctionArg::Unnamed(FunctionArgExpr::Expr(value));
+                list.args = small_constants(arguments).into_iter().map(plain).collect();
+            }
         }
         "collect_list" | "collect_set" => {
             let Some([value]) = arguments.and_then(|all| <[Expr; 1]>::try_from(all).ok()) else {

@@ -3,6 +3,7 @@
 
 pub(crate) mod context;
 mod expression;
+mod lateral;
 mod operators;
 mod rewrite;
 mod select;

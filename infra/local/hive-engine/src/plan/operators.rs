@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
 use datafusion::functions_nested::extract::array_element_udf;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{
@@ -126,6 +126,10 @@ impl ExprPlanner for HiveOperators {
             | BinaryOperator::Spaceship => {
                 if (texts[0] && numbers[1]) || (numbers[0] && texts[1]) {
                     (self.cast(left, "double")?, self.cast(right, "double")?)
+                } else if left_type == DataType::Boolean && numbers[1] {
+                    (self.cast(left, "double")?, right)
+                } else if numbers[0] && right_type == DataType::Boolean {
+                    (left, self.cast(right, "double")?)
                 } else if texts[0] && right_type == DataType::Boolean {
                     (self.cast(left, "boolean")?, right)
                 } else if texts[1] && left_type == DataType::Boolean {
@@ -140,6 +144,21 @@ impl ExprPlanner for HiveOperators {
             _ => (left, right),
         };
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+
+    /// `column.field`, of a struct or of an array of structs.
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested_names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let column = Column::new(qualifier.cloned(), field.name());
+        let mut value = Expr::Column(column);
+        for name in nested_names {
+            value = self.call("hive_field", vec![value, lit(name.as_str())])?;
+        }
+        Ok(PlannerResult::Planned(value))
     }
 
     /// Arrays count from 0 in Hive.

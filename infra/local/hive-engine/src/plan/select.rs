@@ -1,12 +1,16 @@
-//! Rewrites of a whole SELECT: names of unnamed columns, LATERAL VIEW, SORT / CLUSTER / DISTRIBUTE BY, `*` beside virtual columns.
+//! Rewrites of a whole SELECT: names of unnamed columns, SORT / CLUSTER / DISTRIBUTE BY, `*` beside virtual columns.
+
+use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     ExceptSelectItem, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
-    GroupByWithModifier, Ident, LateralView, OrderBy, OrderByExpr, OrderByKind, OrderByOptions,
-    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
-    TableWithJoins, Value, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    GroupByWithModifier, Ident, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, Value,
+    VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
+use super::expression::small_constant;
+use super::lateral;
 use crate::error::Failure;
 use crate::syntax::tokens::{parse_query, tokenize};
 
@@ -65,19 +69,21 @@ pub(super) fn rewrite_select(
             "TOP, QUALIFY, PREWHERE or INTO in a SELECT",
         ));
     }
+    name_grouping(select);
     group_by(&mut select.group_by)?;
-    for view in std::mem::take(&mut select.lateral_views) {
-        lateral_view(select, view)?;
-    }
+    lateral::rewrite(select)?;
     for (index, item) in select.projection.iter_mut().enumerate() {
         match item {
             SelectItem::UnnamedExpr(expression) if !is_column(expression) => {
                 *item = SelectItem::ExprWithAlias {
-                    expr: expression.clone(),
+                    expr: small_constant(expression.clone()),
                     alias: Ident::new(format!("_c{index}")),
                 };
             }
-            SelectItem::ExprWithAlias { expr, alias } => name_assertion(expr, &alias.value),
+            SelectItem::ExprWithAlias { expr, alias } => {
+                name_assertion(expr, &alias.value);
+                *expr = small_constant(expr.clone());
+            }
             SelectItem::Wildcard(options)
                 if !mentioned.is_empty() && reads_table(&select.from, None, common) =>
             {
@@ -127,6 +133,43 @@ fn group_by(clause: &mut GroupByExpr) -> Result<(), Failure> {
     };
     *clause = GroupByExpr::Expressions(vec![sets], Vec::new());
     Ok(())
+}
+
+/// `GROUPING__ID` is `grouping` of all that is grouped by.
+fn name_grouping(select: &mut Select) {
+    let GroupByExpr::Expressions(expressions, modifiers) = &select.group_by else {
+        return;
+    };
+    if modifiers.is_empty() {
+        return;
+    }
+    let arguments = expressions.iter().map(ToString::to_string);
+    let text = format!("grouping({})", arguments.collect::<Vec<_>>().join(", "));
+    let Ok(query) = tokenize(&format!("select {text}")).and_then(|tokens| parse_query(&tokens, ""))
+    else {
+        return;
+    };
+    let SetExpr::Select(parsed) = *query.body else {
+        return;
+    };
+    let Some(SelectItem::UnnamedExpr(grouping)) = parsed.projection.into_iter().next() else {
+        return;
+    };
+    let _ = VisitMut::visit(select, &mut NameGrouping(grouping));
+}
+
+/// Puts an expression in the place of `grouping__id`.
+struct NameGrouping(Expr);
+
+impl VisitorMut for NameGrouping {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if matches!(expression, Expr::Identifier(name) if name.value == "grouping__id") {
+            *expression = self.0.clone();
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// `assert_true(…) AS name` fails with its name.
@@ -186,101 +229,4 @@ fn reads_table(from: &[TableWithJoins], wanted: Option<&str>, common: &[Vec<Stri
     from.iter().any(|item| {
         matches(&item.relation) || item.joins.iter().any(|join| matches(&join.relation))
     })
-}
-
-/// `FROM t LATERAL VIEW explode(items) v AS item` becomes `FROM (SELECT *, unnest(items) AS item FROM t) t`; what was called
-/// `v.item` is then called `item`.
-fn lateral_view(select: &mut Select, view: LateralView) -> Result<(), Failure> {
-    let Expr::Function(function) = &view.lateral_view else {
-        return Err(Failure::unsupported(format!(
-            "LATERAL VIEW {}",
-            view.lateral_view
-        )));
-    };
-    let name = function.name.to_string().to_lowercase();
-    if name != "explode" {
-        return Err(Failure::unsupported(format!("LATERAL VIEW {name}")));
-    }
-    let FunctionArguments::List(arguments) = &function.args else {
-        return Err(Failure::semantic("explode takes one argument"));
-    };
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(items))] = arguments.args.as_slice() else {
-        return Err(Failure::semantic("explode takes one argument"));
-    };
-    let [column] = view.lateral_col_alias.as_slice() else {
-        return Err(Failure::unsupported(
-            "LATERAL VIEW explode with other than one column (a map)",
-        ));
-    };
-    let [source] = select.from.as_mut_slice() else {
-        return Err(Failure::unsupported("LATERAL VIEW behind several tables"));
-    };
-    if !source.joins.is_empty() {
-        return Err(Failure::unsupported("LATERAL VIEW behind a join"));
-    }
-    let alias = match &source.relation {
-        TableFactor::Table { name, alias, .. } => {
-            let last = name.0.last().map(ToString::to_string).unwrap_or_default();
-            alias
-                .as_ref()
-                .map_or_else(|| last.replace('`', ""), |alias| alias.name.value.clone())
-        }
-        TableFactor::Derived {
-            alias: Some(alias), ..
-        } => alias.name.value.clone(),
-        other => return Err(Failure::unsupported(format!("LATERAL VIEW behind {other}"))),
-    };
-    let column = column.value.clone();
-    // OUTER keeps a row without items, with NULL for the item.
-    let template = if view.outer {
-        format!(
-            "select *, unnest(case when size({items}) > 0 then {items} else array(null) end) as `{column}` from x"
-        )
-    } else {
-        format!("select *, unnest({items}) as `{column}` from x where size({items}) > 0")
-    };
-    let mut inner = parse_query(&tokenize(&template)?, &template)?;
-    if let SetExpr::Select(inner) = inner.body.as_mut() {
-        inner.from = vec![source.clone()];
-    }
-    source.relation = TableFactor::Derived {
-        lateral: false,
-        subquery: Box::new(inner),
-        alias: Some(TableAlias {
-            explicit: true,
-            name: Ident::with_quote('`', alias),
-            columns: Vec::new(),
-            at: None,
-        }),
-        sample: None,
-    };
-    let _ = VisitMut::visit(
-        select,
-        &mut Unqualify {
-            view: view.lateral_view_name.to_string().replace('`', ""),
-            column,
-        },
-    );
-    Ok(())
-}
-
-/// Takes the lateral view's name away from its column.
-struct Unqualify {
-    view: String,
-    column: String,
-}
-
-impl VisitorMut for Unqualify {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expression: &mut Expr) -> std::ops::ControlFlow<()> {
-        if let Expr::CompoundIdentifier(parts) = expression
-            && parts.len() == 2
-            && parts[0].value == self.view
-            && parts[1].value == self.column
-        {
-            *expression = Expr::Identifier(parts[1].clone());
-        }
-        std::ops::ControlFlow::Continue(())
-    }
 }
