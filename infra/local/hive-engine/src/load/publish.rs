@@ -7,17 +7,24 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::faults::point;
 use crate::error::Failure;
 
 /// Makes `fresh` the content of `target`. What was there lies in `fresh`'s place afterwards, or is gone.
 pub(super) fn replace(fresh: &Path, target: &Path) -> Result<(), Failure> {
+    point();
     if !target.exists() {
         let parent = target.parent().unwrap_or(target);
         fs::create_dir_all(parent).map_err(Failure::file("cannot make", parent))?;
-        return fs::rename(fresh, target).map_err(Failure::file("cannot publish", target));
+        fs::rename(fresh, target).map_err(Failure::file("cannot publish", target))?;
+        point();
+        return Ok(());
     }
     match renameat_with(CWD, fresh, CWD, target, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            point();
+            Ok(())
+        }
         // Some file systems cannot exchange: then there is a moment without data, but never one with half of it.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
             let old = fresh.with_extension("old");
@@ -40,6 +47,7 @@ pub(super) fn add(fresh: &Path, target: &Path) -> Result<(), Failure> {
                 format!("{}_copy_{copy}", file.name)
             };
             let path = target.join(name);
+            point();
             // A link fails when the name is taken, also by a load that runs at the same time.
             match fs::hard_link(&file.path, &path) {
                 Ok(()) => break,
@@ -47,6 +55,7 @@ pub(super) fn add(fresh: &Path, target: &Path) -> Result<(), Failure> {
                 Err(error) => return Err(Failure::file("cannot publish", &path)(error)),
             }
         }
+        point();
         fs::remove_file(&file.path).map_err(Failure::file("cannot remove", &file.path))?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::model::{Database, Table};
 use crate::error::Failure;
+use crate::load::faults::point;
 
 /// The document of a database inside its folder; no table can have this name.
 const DATABASE_DOCUMENT: &str = "database@.json";
@@ -223,8 +224,12 @@ fn write<T: Serialize>(path: &Path, document: &T) -> Result<(), Failure> {
         .map_err(|error| Failure::content(path, error.to_string()))?;
     // The lock is held, so nobody else writes this file.
     let aside = path.with_extension("json.new");
+    point();
     fs::write(&aside, bytes).map_err(Failure::file("cannot write", &aside))?;
-    fs::rename(&aside, path).map_err(Failure::file("cannot write", path))
+    point();
+    fs::rename(&aside, path).map_err(Failure::file("cannot write", path))?;
+    point();
+    Ok(())
 }
 
 #[cfg(test)]
