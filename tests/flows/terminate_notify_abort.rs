@@ -265,7 +265,10 @@ fn surprise(machine: &mut Value, name: &str) {
         if own == name {
             let next = state["Next"].clone();
             let assign = state["Assign"].clone();
-            *state = json!({"Type": "Pass", "Result": {"Status": "SURPRISE"}, "ResultPath": null, "Next": next});
+            // A Parallel keeps the Catch, so that every state stays reachable.
+            let catch = state["Catch"].clone();
+            let answer = json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}});
+            *state = json!({"Type": "Parallel", "Branches": [answer], "ResultPath": null, "Catch": catch, "Next": next});
             if assign.is_object() {
                 let mut plain = serde_json::Map::new();
                 for (variable, value) in assign.as_object().into_iter().flatten() {
