@@ -325,4 +325,6 @@ pub(crate) struct StateReader<'d> {
 pub(crate) type Object = Map<String, Value>;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

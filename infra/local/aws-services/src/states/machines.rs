@@ -9,7 +9,7 @@ use states_language::{Severity, StateMachine};
 
 use super::aliases::Alias;
 use super::versions::Version;
-use super::{StepFunctions, configuration, express, names, pages, required, seconds, tags};
+use super::{StepFunctions, configuration, express, labels, names, pages, required, seconds, tags};
 use crate::failure::ServiceError;
 
 /// What can be run: the part of a state machine that a version keeps.
@@ -390,6 +390,9 @@ pub(super) fn show_references(definition: &str, answer: &mut Value) {
 
 pub(super) fn parse(definition: &str, kind: MachineKind) -> Result<StateMachine, ServiceError> {
     let machine = StateMachine::parse(definition).map_err(|diagnostics| {
+        if let Some(refused) = labels::refused(definition, &diagnostics) {
+            return refused;
+        }
         let errors = diagnostics
             .iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error);

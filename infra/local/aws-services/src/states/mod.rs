@@ -24,6 +24,7 @@ mod express;
 mod history;
 mod item_reader;
 mod journal;
+mod labels;
 mod listing;
 mod machines;
 mod map_runs;

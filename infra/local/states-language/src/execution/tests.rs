@@ -452,8 +452,15 @@ fn everything() -> Value {
             {"StartAt": "Right", "States": {"Right": {"Type": "Wait", "Seconds": 7, "Next": "Draw"},
                 "Draw": {"Type": "Pass", "Parameters": {"drawn.$": "States.MathRandom(0, 1000000)"}, "End": true}}},
         ], "Next": "Choose"},
-        "Choose": {"Type": "Choice", "Choices": [{"Variable": "$.items[0]", "NumericGreaterThan": 4, "Next": "Cleanup"}], "Default": "End"},
-        "Cleanup": {"Type": "Pass", "Next": "End"},
+        "Choose": {"Type": "Choice", "Choices": [{"Variable": "$.items[0]", "NumericGreaterThan": 4, "Next": "Cleanup"}], "Default": "Far"},
+        "Cleanup": {"Type": "Pass", "Next": "Far"},
+        "Far": {"Type": "Map", "ItemsPath": "$.items", "ToleratedFailurePercentage": 50, "MaxConcurrency": 2, "ResultPath": "$.far",
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Small", "States": {
+                "Small": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericLessThan": 3, "Next": "TooSmall"}], "Default": "Fine"},
+                "TooSmall": {"Type": "Fail", "Error": "TooSmall"}, "Fine": {"Type": "Pass", "End": true}}},
+            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.far", "Next": "Last"}], "Next": "Last"},
+        "Last": {"Type": "Pass", "QueryLanguage": "JSONata", "Assign": {"n": "{% $count($states.input.items) %}"},
+            "Output": {"drawn": "{% $random() %}", "id": "{% $uuid() %}"}, "Next": "End"},
         "End": {"Type": "Succeed"},
     }})
 }

@@ -1,0 +1,29 @@
+// Runs the machines on npm's aws-local-stepfunctions; prints transitions per second as JSON. run.sh calls it.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { StateMachine } from "aws-local-stepfunctions";
+
+const input = { n: 0, items: Array.from({ length: 40 }, (_, index) => index) };
+const TRANSITIONS = { pass: 100, choice: 102, map: 41 };
+const SECONDS = 4;
+const results = {};
+for (const file of readdirSync(process.argv[2]).sort()) {
+  const name = file.replace(".asl.json", "");
+  try {
+    const definition = JSON.parse(readFileSync(join(process.argv[2], file), "utf8"));
+    const machine = new StateMachine(definition);
+    await machine.run(input).result;
+    const begun = process.hrtime.bigint();
+    let runs = 0;
+    let seconds = 0;
+    while (seconds < SECONDS) {
+      await machine.run(input).result;
+      runs += 1;
+      seconds = Number(process.hrtime.bigint() - begun) / 1e9;
+    }
+    results[name] = (runs * TRANSITIONS[name.split("_")[0]]) / seconds;
+  } catch (error) {
+    results[name] = String(error.message ?? error).slice(0, 200);
+  }
+}
+console.log(JSON.stringify(results, null, 1));
