@@ -56,6 +56,10 @@ fn block(states: Vec<Value>, prefix: &str) -> Value {
         } else {
             state["Next"] = json!(format!("{prefix}{}", position + 1));
         }
+        if state.get("Assign").is_some() {
+            // Inside, the variables around are only read.
+            state["Assign"] = json!({format!("v{prefix}{position}"): {"all.$": "$"}});
+        }
         named.insert(
             format!("{prefix}{position}"),
             renamed(state, &format!("{prefix}{position}")),
