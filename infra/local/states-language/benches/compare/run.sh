@@ -21,5 +21,5 @@ cargo bench --quiet --manifest-path "$top/Cargo.toml" -p states-language --bench
   --noplot --warm-up-time 1 --measurement-time 3 transitions > "$work/ours.log"
 cp "$here/node.mjs" "$work/node.mjs"
 node "$work/node.mjs" "$here/../machines" > "$work/node.json"
-"$work/venv/bin/python" "$here/moto_machines.py" "$here/../machines" > "$work/moto.json"
+"$work/venv/bin/python" "$here/moto_machines.py" "$here/../machines" > "$work/moto.json" 2> "$work/moto.log"
 python3 "$here/ratios.py" "$target/criterion/transitions" "$work/node.json" "$work/moto.json"
