@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
         tracing::error!("_HANDLER is {handler:?}; there are {}", HANDLERS.join(", "));
         return ExitCode::FAILURE;
     }
-    let clients = Clients::from_environment().await;
+    let clients = Clients::from_environment();
     // The runtime logs a failure itself, with its type and message.
     let serve = async |event: LambdaEvent<Value>| {
         let began = metrics::run_began(&event.payload);

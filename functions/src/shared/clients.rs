@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, default_async_sleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_types::DateTime;
+use aws_types::SdkConfig;
 
 use crate::shared::config_source::ConfigCache;
 use crate::shared::errors::{ErrorType, Typed};
+use crate::shared::sdk_config::sdk_config;
 use crate::shared::service_time::ServiceTime;
 
 /// Attempts of one call, the first included.
@@ -101,16 +101,9 @@ struct Shared {
 
 impl Clients {
     /// Clients and environment of this process.
-    pub async fn from_environment() -> Self {
-        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .retry_config(retries())
-            .timeout_config(timeouts())
-            // Lambda's clock is right. Correcting it would take a denial for a bad signature wherever the services' time
-            // is not the real one, and try it again.
-            .disable_clock_skew_correction(true)
-            .load()
-            .await;
-        Self::from_sdk_config(sdk, Environment::of_process())
+    pub fn from_environment() -> Self {
+        let environment = Environment::of_process();
+        Self::from_sdk_config(sdk_config(&environment), environment)
     }
 
     /// Clients for callers in process, who bring their own configuration: region, endpoint, credentials, and, where time

@@ -53,30 +53,46 @@ pub async fn build(
     folder: &Path,
     progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<PathBuf, BootstrapError> {
+    // Both packages, as the runtime itself was built from: otherwise features differ and dependencies are built twice.
+    let mut arguments = vec!["-p", "pipeline-cli"];
+    let place = own_place();
+    if let Some((_, profile)) = &place {
+        arguments.extend(["--profile", profile]);
+    }
+    let target = place.as_ref().map(|(target, _)| target.as_path());
+    cargo_build(folder, &arguments, target, progress).await
+}
+
+/// Builds the functions alone, in another profile.
+pub async fn build_in_profile(
+    folder: &Path,
+    profile: &str,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<PathBuf, BootstrapError> {
+    let place = own_place();
+    let target = place.as_ref().map(|(target, _)| target.as_path());
+    cargo_build(folder, &["--profile", profile], target, progress).await
+}
+
+async fn cargo_build(
+    folder: &Path,
+    arguments: &[&str],
+    target: Option<&Path>,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<PathBuf, BootstrapError> {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(&program);
-    // Both packages, as the runtime itself was built from: otherwise features differ and dependencies are built twice.
     command
-        .args([
-            "build",
-            "-p",
-            "pipeline-cli",
-            "-p",
-            "functions",
-            "--bin",
-            BOOTSTRAP,
-        ])
+        .args(["build", "-p", "functions", "--bin", BOOTSTRAP])
+        .args(arguments)
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    if let Some((target, profile)) = own_place() {
-        command
-            .arg("--target-dir")
-            .arg(target)
-            .args(["--profile", &profile]);
+    if let Some(target) = target {
+        command.arg("--target-dir").arg(target);
     }
     // What cargo tells the programs that it runs would make it build some things again.
     for (name, _) in std::env::vars_os() {

@@ -88,6 +88,7 @@ pub(crate) struct Ending {
     pub(crate) result: Result<Bytes, Failure>,
     pub(crate) printed: String,
     pub(crate) max_memory_bytes: Option<u64>,
+    pub(crate) processor_time: Option<Duration>,
     pub(crate) timed_out: bool,
 }
 
@@ -178,6 +179,7 @@ impl Environment {
             custody.hold(clock.work());
         }
         let max_memory_bytes = self.process.peak_memory();
+        let processor_time = self.process.processor_time();
         let (answer, exit) = match conversation {
             Conversation::Over(answer) => (answer, None),
             Conversation::Exited(answer, exit) => (answer, Some(exit)),
@@ -220,6 +222,7 @@ impl Environment {
             result,
             printed,
             max_memory_bytes,
+            processor_time,
             timed_out,
         }
     }

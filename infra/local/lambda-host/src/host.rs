@@ -140,9 +140,29 @@ impl Host {
         }
     }
 
+<<<<<<< HEAD
     /// Runs a function to its end, and gives the guard back. The invocation goes on when the caller goes away, as it does
     /// on Lambda.
     pub async fn invoke(&self, invocation: Invocation) -> (Result<Outcome, InvokeError>, Work) {
+=======
+    /// Gives up the warm environments of a function, so that its next invocation is a cold start.
+    pub fn cool(&self, function: &str) {
+        let mut state = self.inner.state.lock();
+        let State {
+            functions, live, ..
+        } = &mut *state;
+        let idle = functions
+            .get_mut(function)
+            .map(|registered| std::mem::take(&mut registered.idle));
+        for environment in idle.unwrap_or_default() {
+            live.remove(&environment.access_key);
+            environment.process.begin_to_kill();
+        }
+    }
+
+    /// Runs a function to its end. The invocation goes on when the caller goes away, as it does on Lambda.
+    pub async fn invoke(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
+>>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
         let function = invocation.function.clone();
         let inner = Arc::clone(&self.inner);
         match tokio::spawn(async move { inner.invoke(invocation).await }).await {
@@ -454,6 +474,14 @@ impl Inner {
             billed_duration,
             init_duration,
             max_memory_bytes: ending.max_memory_bytes,
+<<<<<<< HEAD
+=======
+            processor_time: ending.processor_time,
+            work: call
+                .custody
+                .take()
+                .unwrap_or_else(|| self.config.clock.work()),
+>>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
         }
     }
 
@@ -484,6 +512,7 @@ impl Course {
             result: Err(failure),
             printed,
             max_memory_bytes: None,
+            processor_time: None,
             timed_out: false,
         };
         let duration = span(began, now);

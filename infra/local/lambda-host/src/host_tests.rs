@@ -317,7 +317,12 @@ async fn a_call_brings_answer_log_and_measurements_and_the_next_is_warm() {
     assert_eq!(file, format!("{}{}", cold.log, warm.log));
     if cfg!(target_os = "linux") {
         assert!(warm.max_memory_bytes.unwrap() > 100_000);
+        assert!(warm.processor_time.unwrap() > cold.processor_time.unwrap());
     }
+
+    stage.host.cool("sample");
+    let cooled = stage.call(json!({"do": "echo"})).await;
+    assert!(cooled.init_duration.is_some());
 }
 
 #[tokio::test]

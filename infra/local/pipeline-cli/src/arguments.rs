@@ -54,8 +54,13 @@ pub enum Command {
     Validate(ValidateArguments),
     /// Show the last runs and what each left behind.
     Status(StatusArguments),
+<<<<<<< HEAD
     /// Hold the Hive engine against Spark with Hive support: rows, partitions, schemas, files.
     CompareEngines(CompareArguments),
+=======
+    /// Measure the functions as they are deployed: size, and each one's cold start over Lambda's Runtime API.
+    Measure(MeasureArguments),
+>>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
 }
 
 /// Where the state of the embedded runtime lives.
@@ -251,6 +256,7 @@ pub struct StatusArguments {
     pub limit: usize,
 }
 
+<<<<<<< HEAD
 /// `pipeline compare-engines`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = COMPARE_EXAMPLES)]
@@ -270,6 +276,23 @@ pub struct CompareArguments {
     /// List what Spark does otherwise, with the reasons.
     #[arg(long)]
     pub reasons: bool,
+=======
+/// `pipeline measure`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = MEASURE_EXAMPLES)]
+pub struct MeasureArguments {
+    /// How often each function is started cold.
+    #[arg(long, default_value_t = 11)]
+    pub rounds: usize,
+
+    /// The functions' program. [default: built now, with cargo's profile `deploy`]
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap: Option<PathBuf>,
+
+    /// A Python with boto3, to measure the same work in Python beside it.
+    #[arg(long, value_name = "PYTHON")]
+    pub reference: Option<PathBuf>,
+>>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
 
     /// Print one JSON document on standard output and nothing else there.
     #[arg(long)]
@@ -408,6 +431,12 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   pipeline status
   pipeline status --limit 3";
+
+const MEASURE_EXAMPLES: &str = "\
+Examples:
+  pipeline measure
+  pipeline measure --bootstrap .aws-sam/build/LaunchEmrFunction/bootstrap
+  pipeline measure --reference ~/venv/bin/python --json | jq .reference";
 
 #[cfg(test)]
 mod tests {

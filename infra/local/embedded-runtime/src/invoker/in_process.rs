@@ -7,8 +7,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+<<<<<<< HEAD
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+=======
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+>>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
 use aws_services::{
     Body, Custody, FunctionError, FunctionInvoker, Invocation, InvocationOutcome, InvokeError,
     Services,
@@ -23,6 +28,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
 use bytes::Bytes;
 use functions::{Clients, Environment, FunctionFailure};
 use futures::FutureExt;

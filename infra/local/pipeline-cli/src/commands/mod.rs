@@ -7,6 +7,7 @@ mod force;
 mod history;
 mod landed;
 mod load;
+mod measure;
 mod outcome;
 mod place;
 mod publish;
@@ -54,6 +55,7 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
             runtime.block_on(compare_engines::execute(arguments, command))
         }
         Command::Status(command) => runtime.block_on(status::execute(arguments, command)),
+        Command::Measure(command) => runtime.block_on(measure::execute(arguments, command)),
     };
     // Whatever still blocks a thread has nothing left to say.
     runtime.shutdown_background();
