@@ -285,7 +285,7 @@ pub struct MeasureArguments {
     #[arg(long, default_value_t = 11)]
     pub rounds: usize,
 
-    /// The functions' program. [default: built now, with cargo's profile `deploy`]
+    /// The functions' program. [default: built now, with cargo's profile `release`]
     #[arg(long, value_name = "FILE")]
     pub bootstrap: Option<PathBuf>,
 

@@ -21,8 +21,8 @@ use super::{Complaint, Exit, place};
 use crate::arguments::{Arguments, MeasureArguments};
 use crate::display::paint::{Paint, left, right};
 
-/// The profile that deploys.
-const PROFILE: &str = "deploy";
+/// The profile that `sam build` builds with.
+const PROFILE: &str = "release";
 
 /// Pipeline time after which a cluster that was launched waits for steps.
 const CLUSTER_START: Duration = Duration::from_secs(900);
