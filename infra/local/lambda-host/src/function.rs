@@ -65,13 +65,8 @@ pub struct Outcome {
     pub init_duration: Option<Duration>,
     /// The peak resident memory of the process in bytes, where the system tells it.
     pub max_memory_bytes: Option<u64>,
-<<<<<<< HEAD
-=======
     /// The processor time that the process has used since it was started, where the system tells it.
     pub processor_time: Option<Duration>,
-    /// Custody, given back.
-    pub work: Work,
->>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
 }
 
 impl Outcome {

@@ -140,11 +140,6 @@ impl Host {
         }
     }
 
-<<<<<<< HEAD
-    /// Runs a function to its end, and gives the guard back. The invocation goes on when the caller goes away, as it does
-    /// on Lambda.
-    pub async fn invoke(&self, invocation: Invocation) -> (Result<Outcome, InvokeError>, Work) {
-=======
     /// Gives up the warm environments of a function, so that its next invocation is a cold start.
     pub fn cool(&self, function: &str) {
         let mut state = self.inner.state.lock();
@@ -160,9 +155,9 @@ impl Host {
         }
     }
 
-    /// Runs a function to its end. The invocation goes on when the caller goes away, as it does on Lambda.
-    pub async fn invoke(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
->>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
+    /// Runs a function to its end, and gives the guard back. The invocation goes on when the caller goes away, as it does
+    /// on Lambda.
+    pub async fn invoke(&self, invocation: Invocation) -> (Result<Outcome, InvokeError>, Work) {
         let function = invocation.function.clone();
         let inner = Arc::clone(&self.inner);
         match tokio::spawn(async move { inner.invoke(invocation).await }).await {
@@ -474,14 +469,7 @@ impl Inner {
             billed_duration,
             init_duration,
             max_memory_bytes: ending.max_memory_bytes,
-<<<<<<< HEAD
-=======
             processor_time: ending.processor_time,
-            work: call
-                .custody
-                .take()
-                .unwrap_or_else(|| self.config.clock.work()),
->>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
         }
     }
 

@@ -54,13 +54,10 @@ pub enum Command {
     Validate(ValidateArguments),
     /// Show the last runs and what each left behind.
     Status(StatusArguments),
-<<<<<<< HEAD
     /// Hold the Hive engine against Spark with Hive support: rows, partitions, schemas, files.
     CompareEngines(CompareArguments),
-=======
     /// Measure the functions as they are deployed: size, and each one's cold start over Lambda's Runtime API.
     Measure(MeasureArguments),
->>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
 }
 
 /// Where the state of the embedded runtime lives.
@@ -256,7 +253,6 @@ pub struct StatusArguments {
     pub limit: usize,
 }
 
-<<<<<<< HEAD
 /// `pipeline compare-engines`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = COMPARE_EXAMPLES)]
@@ -276,7 +272,12 @@ pub struct CompareArguments {
     /// List what Spark does otherwise, with the reasons.
     #[arg(long)]
     pub reasons: bool,
-=======
+
+    /// Print one JSON document on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `pipeline measure`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = MEASURE_EXAMPLES)]
@@ -292,7 +293,6 @@ pub struct MeasureArguments {
     /// A Python with boto3, to measure the same work in Python beside it.
     #[arg(long, value_name = "PYTHON")]
     pub reference: Option<PathBuf>,
->>>>>>> 325dae9 (Functions: trust Amazon's roots from the program, read nothing but the environment, sign with ring; pipeline measure shows what a cold start costs)
 
     /// Print one JSON document on standard output and nothing else there.
     #[arg(long)]

@@ -241,9 +241,8 @@ impl Stage {
             payload: event.to_string().into(),
             work: self.runtime.clock().work(),
         };
-        host.invoke(invocation)
-            .await
-            .map_err(|error| Complaint::failed(error, ""))
+        let (outcome, _work) = host.invoke(invocation).await;
+        outcome.map_err(|error| Complaint::failed(error, ""))
     }
 
     /// Starts the function cold `rounds` times.
