@@ -238,6 +238,7 @@ impl Stage {
         let invocation = lambda_host::Invocation {
             function: name.to_owned(),
             invoked_arn: String::new(),
+            label: String::new(),
             payload: event.to_string().into(),
             work: self.runtime.clock().work(),
         };
