@@ -60,7 +60,9 @@ pub(crate) async fn execute(
         return Ok(Exit::Usage);
     }
     let wanted = wanted(&Project::load(&folder).map_err(project_complaint)?);
-    let sdk = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+    let client = functions::http_client(&functions::Environment::of_process());
+    let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(client);
+    let sdk = sdk.load().await;
     // Keys in the path: a port of the embedded runtime has no host name for each bucket.
     let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(command.is_local());
     let bucket = Bucket {
