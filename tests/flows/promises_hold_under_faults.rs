@@ -92,8 +92,8 @@ fn a_broken_promise_is_found_and_traced_to_the_fault_that_matters() -> Result<()
     // A failure that goes past the notification is a failure that nobody hears of.
     let project = changed_project(
         "state_machines/master.asl.json",
-        r#""Next": "Tell of the failure""#,
-        r#""Next": "Failed with""#,
+        "machine does not know\"\n        }\n      },\n      \"Next\": \"Tell of the failure\"",
+        "machine does not know\"\n        }\n      },\n      \"Next\": \"Failed with\"",
     )?;
     let world = world(project.path())?;
     let refused = Fault {
