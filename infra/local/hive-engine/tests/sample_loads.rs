@@ -62,6 +62,7 @@ fn hiveconf(batch: &str) -> BTreeMap<String, String> {
         ("bucket".to_owned(), "b".to_owned()),
         ("batch_id".to_owned(), batch.to_owned()),
         ("rejected_rows_allowed".to_owned(), "0".to_owned()),
+        ("repeated_files".to_owned(), "load".to_owned()),
     ])
 }
 

@@ -34,13 +34,12 @@ fn condition(table: &Table, values: &[Option<String>]) -> String {
     parts.collect::<Vec<_>>().join(" and ")
 }
 
+/// Name and values of a partition, if it is one, and a location.
+type Piece = (Option<String>, Vec<Option<String>>, String);
+
 impl Executor<'_> {
     /// Partitions that a clause names, with their values and locations; the table itself when it has none.
-    fn pieces(
-        &self,
-        table: &Table,
-        spec: &PartitionSpec,
-    ) -> Result<Vec<(Option<String>, Vec<Option<String>>, String)>, Failure> {
+    fn pieces(&self, table: &Table, spec: &PartitionSpec) -> Result<Vec<Piece>, Failure> {
         if !table.is_partitioned() {
             return Ok(vec![(None, Vec::new(), table.location.clone())]);
         }

@@ -379,17 +379,17 @@ impl VisitorMut for Collect {
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         match expression {
-            Expr::CompoundIdentifier(parts) if parts.len() >= 2 => {
-                if !self.views.contains(&parts[0].value) {
-                    let name = format!("{}.{}", parts[0].value, parts[1].value);
-                    let mut kept = vec![Ident::with_quote('`', &name)];
-                    kept.extend(parts.drain(2..));
-                    self.found.insert(name);
-                    *expression = match kept.len() {
-                        1 => Expr::Identifier(kept.remove(0)),
-                        _ => Expr::CompoundIdentifier(kept),
-                    };
-                }
+            Expr::CompoundIdentifier(parts)
+                if parts.len() >= 2 && !self.views.contains(&parts[0].value) =>
+            {
+                let name = format!("{}.{}", parts[0].value, parts[1].value);
+                let mut kept = vec![Ident::with_quote('`', &name)];
+                kept.extend(parts.drain(2..));
+                self.found.insert(name);
+                *expression = match kept.len() {
+                    1 => Expr::Identifier(kept.remove(0)),
+                    _ => Expr::CompoundIdentifier(kept),
+                };
             }
             Expr::Identifier(name)
                 if !name.value.contains('.') && !self.own.contains(&name.value.to_lowercase()) =>
