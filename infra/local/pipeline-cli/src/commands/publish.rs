@@ -230,7 +230,11 @@ impl Bucket {
             }
             _ => "Look at AWS_REGION, AWS_PROFILE and, for the embedded runtime, AWS_ENDPOINT_URL.",
         };
-        let cause = anyhow!("{}", DisplayErrorContext(error));
+        // What the service said is enough; only without an answer is the whole chain worth reading.
+        let cause = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => anyhow!("{code}: {message}"),
+            _ => anyhow!("{}", DisplayErrorContext(error)),
+        };
         let failed =
             Err::<(), _>(cause).with_context(|| format!("cannot {verb} s3://{}/{key}", self.name));
         match failed {
