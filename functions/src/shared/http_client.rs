@@ -17,12 +17,13 @@ const OWN_AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// The client. A plain `http` endpoint works with it too, and then costs no TLS.
 pub fn http_client(environment: &Environment) -> SharedHttpClient {
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    let context = TlsContext::builder().with_trust_store(trust(environment));
-    match context.build() {
-        Ok(context) => builder.tls_context(context).build_https(),
-        // The SDK has no reason to refuse a trust store; its own roots serve as well.
-        Err(_) => builder.build_https(),
-    }
+    let context = TlsContext::builder()
+        .with_trust_store(trust(environment))
+        .build()
+        .expect(
+            "a context without certificates of the client's own has nothing that could be refused",
+        );
+    builder.tls_context(context).build_https()
 }
 
 fn trust(environment: &Environment) -> TrustStore {
