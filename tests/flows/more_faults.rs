@@ -7,7 +7,7 @@ use aws_services::emr::{Blow as ClusterBlow, Fault, Moment};
 use serde_json::{Value, json};
 
 use crate::harness::Pipeline;
-use crate::small_batches::{COUNTRY_HEADER, countries, transfers};
+use crate::small_batches::{COUNTRY_HEADER, LANDING_COUNTRY, countries, transfers};
 use crate::strikes::{Blow, Strikes, after, before};
 
 #[tokio::test]
@@ -218,12 +218,7 @@ async fn x14_a_dimension_load_that_dies_before_publishing_leaves_readers_the_old
     pipeline.land_countries().await?;
     pipeline.load("b1").await?;
     let script = change_script(&pipeline, "dimension/country", PUBLISH, "SELECT assert_true(FALSE) AS the_cluster_died;\nALTER TABLE dimension_db.country SET LOCATION").await?;
-    pipeline
-        .put(
-            "landing/dimension/country/country.csv",
-            &countries(8, "New"),
-        )
-        .await?;
+    pipeline.put(LANDING_COUNTRY, &countries(8, "New")).await?;
     pipeline.fails("b2", "TablesFailed").await?;
     assert_eq!(pipeline.countries().await?, 3);
     pipeline
@@ -270,10 +265,7 @@ async fn x17_numbers_that_do_not_fit_their_type_are_rejected_by_name_and_never_n
     let pipeline = Pipeline::start().await?;
     let rows = "AA,AAX,One,Town,Asia,USD,99999999999999999999\nBB,BBX,Two,Town,Asia,USD,1e309\nCC,CCX,Three,Town,Asia,USD,1.5\n";
     pipeline
-        .put(
-            "landing/dimension/country/country.csv",
-            &format!("{COUNTRY_HEADER}\n{rows}"),
-        )
+        .put(LANDING_COUNTRY, &format!("{COUNTRY_HEADER}\n{rows}"))
         .await?;
     pipeline.fails("b1", "TablesFailed").await?;
     let rejected = pipeline.content("rejected/dimension/country/").await?;

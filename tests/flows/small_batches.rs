@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 
 use crate::harness::Pipeline;
 
+/// Where a file of countries lands.
+pub(crate) const LANDING_COUNTRY: &str = "landing/dimension/country/country.csv";
+/// Where a file of transfers lands.
+pub(crate) const LANDING_TRANSFERS: &str = "landing/fact/transfer_transaction/transfers.csv";
 pub(crate) const COUNTRY_HEADER: &str =
     "country_code,alpha3_code,country_name,capital,region,currency_code,population";
 pub(crate) const TRANSFER_HEADER: &str = "transfer_id,value_date,sender_account,receiver_account,sender_country,receiver_country,currency_code,amount,fee,reference";
@@ -40,20 +44,13 @@ pub(crate) fn transfers(ids: std::ops::Range<u32>, day: &str) -> String {
 impl Pipeline {
     /// Lands one file of three countries.
     pub(crate) async fn land_countries(&self) -> Result<()> {
-        self.put(
-            "landing/dimension/country/country.csv",
-            &countries(3, "Land"),
-        )
-        .await
+        self.put(LANDING_COUNTRY, &countries(3, "Land")).await
     }
 
     /// Lands one file of four transfers of one day.
     pub(crate) async fn land_transfers(&self) -> Result<()> {
-        self.put(
-            "landing/fact/transfer_transaction/transfers.csv",
-            &transfers(1..5, "2026-11-20"),
-        )
-        .await
+        self.put(LANDING_TRANSFERS, &transfers(1..5, "2026-11-20"))
+            .await
     }
 
     /// The countries that readers see.

@@ -1,7 +1,8 @@
 //! The fault matrix, "Start and lock": whatever starts twice, late, wrongly or beside another run.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use aws_services::emr::{Blow as ClusterBlow, Fault, Moment};
+use embedded_runtime::ExecutionOutcome;
 use serde_json::json;
 
 use crate::harness::Pipeline;
@@ -35,10 +36,8 @@ async fn s1_a_schedule_that_fires_twice_for_one_time_loads_once_and_mails_once()
     pipeline.holds(1).await
 }
 
-#[tokio::test]
-async fn s2_of_two_launches_in_the_same_second_the_lock_lets_one_proceed_and_names_it() -> Result<()>
-{
-    let pipeline = Pipeline::start().await?;
+/// Starts two launches in the same second: how the one that was let in ended, and the one that was refused.
+async fn two_launches(pipeline: &Pipeline) -> Result<(ExecutionOutcome, ExecutionOutcome)> {
     let work = pipeline.runtime.clock().work();
     let one = pipeline
         .runtime
@@ -49,29 +48,28 @@ async fn s2_of_two_launches_in_the_same_second_the_lock_lets_one_proceed_and_nam
         .start_execution("launch-emr-cluster", Some("two"), &json!({}))
         .await?;
     drop(work);
-    let outcomes = [pipeline.end(&one).await?, pipeline.end(&two).await?];
-    let refused: Vec<_> = outcomes
-        .iter()
-        .filter(|outcome| !outcome.succeeded())
-        .collect();
-    assert_eq!(refused.len(), 1, "{outcomes:?}");
+    let (one, two) = (pipeline.end(&one).await?, pipeline.end(&two).await?);
+    let (holder, refused) = if one.succeeded() {
+        (one, two)
+    } else {
+        (two, one)
+    };
+    ensure!(holder.succeeded(), "neither was let in: {refused:?}");
     assert_eq!(
-        refused[0].error.as_deref(),
+        refused.error.as_deref(),
         Some("AlreadyRunning"),
         "{refused:?}"
     );
-    let holder = outcomes
-        .iter()
-        .find(|outcome| outcome.succeeded())
-        .map(|outcome| outcome.execution_arn.clone());
-    assert!(
-        refused[0]
-            .cause
-            .clone()
-            .unwrap_or_default()
-            .contains(&holder.unwrap_or_default()),
-        "{refused:?}"
-    );
+    Ok((holder, refused))
+}
+
+#[tokio::test]
+async fn s2_of_two_launches_in_the_same_second_the_lock_lets_one_proceed_and_names_it() -> Result<()>
+{
+    let pipeline = Pipeline::start().await?;
+    let (holder, refused) = two_launches(&pipeline).await?;
+    let cause = refused.cause.unwrap_or_default();
+    assert!(cause.contains(&holder.execution_arn), "{cause}");
     assert_eq!(
         pipeline.cluster_states().await?,
         ["WAITING"],
@@ -209,27 +207,7 @@ pub(crate) fn hang_step(pipeline: &Pipeline, name: &str) {
 #[tokio::test]
 async fn s6_of_two_that_take_over_the_same_dead_lock_one_wins() -> Result<()> {
     let (pipeline, _) = dead_holder().await?;
-    let work = pipeline.runtime.clock().work();
-    let one = pipeline
-        .runtime
-        .start_execution("launch-emr-cluster", Some("one"), &json!({}))
-        .await?;
-    let two = pipeline
-        .runtime
-        .start_execution("launch-emr-cluster", Some("two"), &json!({}))
-        .await?;
-    drop(work);
-    let outcomes = [pipeline.end(&one).await?, pipeline.end(&two).await?];
-    let refused: Vec<_> = outcomes
-        .iter()
-        .filter(|outcome| !outcome.succeeded())
-        .collect();
-    assert_eq!(refused.len(), 1, "{outcomes:?}");
-    assert_eq!(
-        refused[0].error.as_deref(),
-        Some("AlreadyRunning"),
-        "{refused:?}"
-    );
+    two_launches(&pipeline).await?;
     let alive = pipeline.cluster_states().await?;
     assert_eq!(
         alive

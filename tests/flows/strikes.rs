@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::Result;
 use async_trait::async_trait;
+use aws_services::emr::{Blow as ClusterBlow, Fault, Moment};
 use aws_services::s3::PutOptions;
 use aws_services::{Call, Interceptor, ServiceError, Services, Verdict};
 use embedded_runtime::RuntimeOptions;
@@ -287,4 +288,18 @@ impl Interceptor for Strikes {
     async fn after(&self, call: &Call, _status: StatusCode) -> Verdict {
         self.strike(call, true).await
     }
+}
+
+/// The step with this name fails at the moment, once.
+pub(crate) fn fail_step(pipeline: &Pipeline, moment: Moment, message: &str) {
+    pipeline.runtime.services().emr.plan_faults(|faults| {
+        faults.planned.push(Fault {
+            skips: 0,
+            moment,
+            blow: ClusterBlow::FailStep {
+                message: message.to_owned(),
+            },
+            times: 1,
+        });
+    });
 }

@@ -7,7 +7,7 @@ use aws_services::emr::{Blow as ClusterBlow, Fault, Moment};
 use serde_json::{Value, json};
 
 use crate::harness::Pipeline;
-use crate::small_batches::countries;
+use crate::small_batches::{LANDING_COUNTRY, countries};
 use crate::strikes::{Blow, Strikes, after, before};
 
 #[tokio::test]
@@ -96,9 +96,7 @@ async fn t5_a_topic_that_is_down_hides_neither_success_nor_the_original_failure(
         Strikes::pipeline([before("sns", "Publish", Blow::Unavailable).always()]).await?;
     pipeline.land_countries().await?;
     pipeline.load("good").await?;
-    pipeline
-        .put("landing/dimension/country/country.csv", "not,a,header\n")
-        .await?;
+    pipeline.put(LANDING_COUNTRY, "not,a,header\n").await?;
     pipeline.fails("bad", "TablesFailed").await?;
     pipeline.holds(0).await
 }
@@ -301,9 +299,7 @@ async fn t10_a_failure_path_that_fails_still_reports_the_original_error() -> Res
     let (pipeline, _) =
         Strikes::pipeline([before("elasticmapreduce", "TerminateJobFlows", Blow::Deny).always()])
             .await?;
-    pipeline
-        .put("landing/dimension/country/country.csv", "not,a,header\n")
-        .await?;
+    pipeline.put(LANDING_COUNTRY, "not,a,header\n").await?;
     pipeline.fails("b1", "TablesFailed").await?;
     let mails = pipeline.mails();
     assert_eq!(mails.len(), 1, "{mails:#?}");
@@ -373,10 +369,7 @@ async fn x11_a_step_that_never_ends_is_cancelled_at_its_deadline() -> Result<()>
 async fn x16_instances_that_are_lost_during_a_load_cost_time_and_no_row() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline
-        .put(
-            "landing/dimension/country/country.csv",
-            &countries(40, "Land"),
-        )
+        .put(LANDING_COUNTRY, &countries(40, "Land"))
         .await?;
     pipeline.runtime.services().emr.plan_faults(|faults| {
         for role in [aws_services::emr::Role::Core, aws_services::emr::Role::Task] {
