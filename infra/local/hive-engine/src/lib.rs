@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod session;
 
 mod cast;
+mod digits;
 mod execute;
 mod functions;
 mod load;

@@ -1,6 +1,8 @@
 //! Values as Hive prints and reads them: numbers, dates, timestamps. Used by the text serdes, by casts and by results.
 //! Reading gives `None` where Hive gives NULL.
 
+use crate::digits::short_number;
+
 /// A double as Java's `Double.toString` prints it: `1.0`, `1.0E10`, `NaN`, `Infinity`.
 pub(crate) fn double_text(value: f64) -> String {
     if value.is_nan() {
@@ -170,49 +172,29 @@ pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
     Some(value)
 }
 
-/// Digits with at most one point among them, as a number without the point, and how many digits stand behind it: what nearly
-/// every number is. `None` for everything else, and where the digits might not fit a double exactly.
-#[inline]
-fn short_number(text: &[u8]) -> Option<(i64, usize)> {
-    // Fifteen digits are fewer than 2^53.
-    if text.is_empty() || text.len() > 16 {
-        return None;
-    }
-    let (mut value, mut point) = (0i64, None);
-    for (place, byte) in text.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            value = value * 10 + i64::from(digit);
-        } else if *byte == b'.' && point.is_none() {
-            point = Some(place);
-        } else {
-            return None;
-        }
-    }
-    match point {
-        None if text.len() == 16 => None,
-        None => Some((value, 0)),
-        Some(_) if text.len() == 1 => None,
-        Some(place) => Some((value, text.len() - 1 - place)),
-    }
-}
-
 /// Powers of ten that are exact as doubles.
 const TENS: [f64; 16] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
-/// A double as Java's `Double.parseDouble` reads it.
-pub(crate) fn parse_double(text: &str) -> Option<f64> {
-    let (negative, digits) = match text.as_bytes() {
+/// A double of few digits without an exponent, which is what nearly every one is.
+#[inline]
+pub(crate) fn parse_short_double(text: &[u8]) -> Option<f64> {
+    let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    if let Some((value, behind)) = short_number(digits) {
-        // Both are exact, so that their quotient is the nearest double.
-        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53")]
-        let value = value as f64 / TENS[behind];
-        return Some(if negative { -value } else { value });
+    let (value, behind) = short_number(digits)?;
+    // Both are exact, so that their quotient is the nearest double.
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53")]
+    let value = value as f64 / TENS[behind];
+    Some(if negative { -value } else { value })
+}
+
+/// A double as Java's `Double.parseDouble` reads it.
+pub(crate) fn parse_double(text: &str) -> Option<f64> {
+    if let Some(value) = parse_short_double(text.as_bytes()) {
+        return Some(value);
     }
     let text = text.trim_matches(|character: char| character <= ' ');
     let unsigned = text.trim_start_matches(['+', '-']);

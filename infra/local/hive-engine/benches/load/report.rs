@@ -10,12 +10,15 @@ use crate::measure::Figures;
 
 type Found = [(Case, Vec<(Contender, Figures)>)];
 
-/// How many times faster the engine was: by the statement, and by the whole process.
-fn ratios(engine: &Figures, other: &Figures) -> (f64, f64) {
-    (
+/// How many times less the engine needed: time of the statement, time of the whole process, CPU of the whole process.
+fn ratios(engine: &Figures, other: &Figures) -> [f64; 3] {
+    // A process that ends within a tick of the clock that counts CPU has used one.
+    let cpu = |figures: &Figures| figures.cpu_seconds.max(0.01);
+    [
         other.seconds / engine.seconds,
         other.process_seconds / engine.process_seconds,
-    )
+        cpu(other) / cpu(engine),
+    ]
 }
 
 pub(crate) fn table(options: &Options, all: &Found) -> String {
@@ -24,16 +27,16 @@ pub(crate) fn table(options: &Options, all: &Found) -> String {
         options.rows, options.files, options.history_rows, options.threads, options.repeat
     );
     text.push_str(
-        "| case | who | statement s | process s | CPU s | peak MiB | statement x | process x |\n",
+        "| case | who | statement s | process s | CPU s | peak MiB | statement x | process x | CPU x |\n",
     );
-    text.push_str("|---|---|--:|--:|--:|--:|--:|--:|\n");
+    text.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|\n");
     for (case, found) in all {
         let engine = &found[0].1;
         for (contender, figures) in found {
-            let (statement, process) = ratios(engine, figures);
+            let [statement, process, cpu] = ratios(engine, figures);
             let _ = writeln!(
                 text,
-                "| {} | {} | {:.2} | {:.2} | {:.2} | {:.0} | {statement:.2} | {process:.2} |",
+                "| {} | {} | {:.2} | {:.2} | {:.2} | {:.0} | {statement:.2} | {process:.2} | {cpu:.2} |",
                 case.name(),
                 contender.name(),
                 figures.seconds,
@@ -43,7 +46,7 @@ pub(crate) fn table(options: &Options, all: &Found) -> String {
             );
         }
     }
-    text.push_str("\nx: that contender's time over the engine's; above 1 the engine is faster.\n");
+    text.push_str("\nx: what that contender needed over what the engine needed; above 1 the engine is better.\n");
     text
 }
 
@@ -53,12 +56,12 @@ pub(crate) fn json(options: &Options, all: &Found) -> anyhow::Result<String> {
         .flat_map(|(case, found)| {
             let engine = &found[0].1;
             found.iter().map(move |(contender, figures)| {
-                let (statement, process) = ratios(engine, figures);
+                let [statement, process, cpu] = ratios(engine, figures);
                 json!({
                     "case": case.name(), "who": contender.name(), "statement_seconds": figures.seconds,
                     "process_seconds": figures.process_seconds, "cpu_seconds": figures.cpu_seconds,
                     "peak_mebibytes": figures.peak_mebibytes, "statement_ratio": statement, "process_ratio": process,
-                    "rows": figures.answer[0],
+                    "cpu_ratio": cpu, "rows": figures.answer[0],
                 })
             })
         })

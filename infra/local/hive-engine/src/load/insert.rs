@@ -392,8 +392,13 @@ fn figures(
     part: &Written,
     overwrite: bool,
 ) -> Result<String, Failure> {
-    let files = data_files(directory, true)?;
-    let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+    let (files, bytes) = if overwrite {
+        (part.files, part.bytes)
+    } else {
+        let files = data_files(directory, true)?;
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        (files.len() as u64, bytes)
+    };
     let before = if overwrite {
         Some(0)
     } else {
@@ -402,8 +407,8 @@ fn figures(
             .and_then(|rows| rows.parse::<u64>().ok())
     };
     // Rows of files that somebody else put there are not known.
-    let known = before.or((files.len() as u64 == part.files).then_some(0));
-    parameters.insert("numFiles".to_owned(), files.len().to_string());
+    let known = before.or((files == part.files).then_some(0));
+    parameters.insert("numFiles".to_owned(), files.to_string());
     parameters.insert("totalSize".to_owned(), bytes.to_string());
     match known {
         Some(before) => parameters.insert("numRows".to_owned(), (before + part.rows).to_string()),
@@ -414,8 +419,7 @@ fn figures(
         |before| (before + part.rows).to_string(),
     );
     Ok(format!(
-        "[numFiles={}, numRows={rows}, totalSize={bytes}]",
-        files.len()
+        "[numFiles={files}, numRows={rows}, totalSize={bytes}]"
     ))
 }
 

@@ -9,9 +9,14 @@ use hashbrown::HashMap;
 
 use crate::error::Failure;
 
+/// Bits of a number's place in the table of those that were seen last.
+const RECENT_BITS: u32 = 10;
+
 /// Remembers which values go where.
 #[derive(Default)]
 pub(super) struct Router {
+    /// Numbers and their places, each where its hash points: found without a search.
+    recent: Vec<Option<(i64, usize)>>,
     numbers: HashMap<Option<i64>, usize>,
     rows: HashMap<Box<[u8]>, usize>,
     converter: Option<RowConverter>,
@@ -33,21 +38,32 @@ impl Router {
         {
             let column = cast(column, &DataType::Int64).map_err(failed)?;
             let column = column.as_primitive::<Int64Type>();
-            let mut last = None;
-            for row in 0..count {
-                let key = column.is_valid(row).then(|| column.value(row));
-                let found = match last {
-                    Some((known, found)) if known == key => found,
-                    _ => match self.numbers.get(&key) {
-                        Some(found) => *found,
-                        None => {
-                            let found = place(row)?;
-                            self.numbers.insert(key, found);
-                            found
-                        }
-                    },
+            self.recent.resize(1 << RECENT_BITS, None);
+            let may_be_null = column.null_count() > 0;
+            for (row, value) in column.values().iter().enumerate() {
+                let is_null = may_be_null && column.is_null(row);
+                let hash = value.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                #[expect(clippy::cast_possible_truncation, reason = "a few bits are left")]
+                let recent = &mut self.recent[(hash >> (u64::BITS - RECENT_BITS)) as usize];
+                if let Some((known, found)) = recent
+                    && known == value
+                    && !is_null
+                {
+                    places.push(*found);
+                    continue;
+                }
+                let key = (!is_null).then_some(*value);
+                let found = match self.numbers.get(&key) {
+                    Some(found) => *found,
+                    None => {
+                        let found = place(row)?;
+                        self.numbers.insert(key, found);
+                        found
+                    }
                 };
-                last = Some((key, found));
+                if !is_null {
+                    *recent = Some((*value, found));
+                }
                 places.push(found);
             }
             return Ok(places);
@@ -85,7 +101,7 @@ impl Router {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{Int32Array, StringArray};
+    use datafusion::arrow::array::{Int32Array, Int64Array, StringArray};
 
     use super::*;
 
@@ -108,6 +124,25 @@ mod tests {
         let (places, asked) = routed(&[vec![first], vec![second]]);
         assert_eq!(places, [vec![0, 0, 1, 2], vec![1, 0, 3]]);
         assert_eq!(asked, [0, 2, 3, 2]);
+    }
+
+    #[test]
+    fn a_null_is_not_the_number_that_lies_under_it() {
+        let numbers = Int64Array::new(
+            vec![5, 5, 0, 0, 5].into(),
+            Some(vec![true, false, false, true, true].into()),
+        );
+        let (places, asked) = routed(&[vec![Arc::new(numbers)]]);
+        assert_eq!(places, [vec![0, 1, 1, 2, 0]]);
+        assert_eq!(asked, [0, 1, 3]);
+    }
+
+    #[test]
+    fn more_numbers_than_are_remembered_find_their_places() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..5000).map(|n| n * 1024)));
+        let (places, _) = routed(&[vec![Arc::clone(&numbers)], vec![numbers]]);
+        assert_eq!(places[0], (0..5000).collect::<Vec<_>>());
+        assert_eq!(places[0], places[1]);
     }
 
     #[test]

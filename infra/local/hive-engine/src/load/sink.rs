@@ -93,10 +93,11 @@ impl Sink {
     /// Ends all files, when every lane has finished; one entry per partition that got rows, in the order of their values.
     pub(super) fn finish(&self) -> Result<Vec<Written>, Failure> {
         let mut all = Vec::new();
+        let mut encoder = Encoder::new(&self.plan.format)?;
         for (values, slot) in self.slots.lock().drain() {
             let file = slot.file.lock().take();
             let files = u64::from(file.is_some());
-            let bytes = file.map_or(Ok(0), OutputFile::finish)?;
+            let bytes = file.map_or(Ok(0), |file| file.finish(&mut encoder))?;
             all.push(Written {
                 values,
                 folder: slot.folder.clone(),

@@ -280,15 +280,18 @@ impl OutputFile {
     }
 
     /// Ends the file; answers with its bytes.
-    pub(super) fn finish(self) -> Result<u64, Failure> {
-        match self {
-            Self::Text(_, size) => Ok(size),
-            Self::Packed(path, file) => {
+    pub(super) fn finish(self, encoder: &mut Encoder) -> Result<u64, Failure> {
+        match (self, encoder) {
+            (Self::Text(_, size), _) => Ok(size),
+            (Self::Packed(path, file), _) => {
                 let refused = || Failure::file("cannot write", &path);
                 file.finish().map_err(refused())?;
                 Ok(path.metadata().map_err(refused())?.len())
             }
-            Self::Orc(file) => file.finish(),
+            (Self::Orc(file), Encoder::Orc(compressor)) => file.finish_with(compressor),
+            (Self::Orc(_), Encoder::Text) => Err(Failure::Query(
+                "an ORC file was given to the encoder of text".to_owned(),
+            )),
         }
     }
 }

@@ -56,7 +56,13 @@ impl Integers {
     }
 
     fn flush(&mut self) {
-        let values = std::mem::take(&mut self.pending);
+        let mut values = std::mem::take(&mut self.pending);
+        if !may_hold_a_run(&values) {
+            self.literals(&values);
+            values.clear();
+            self.pending = values;
+            return;
+        }
         let mut literals = 0;
         let mut at = 0;
         while at < values.len() {
@@ -185,6 +191,18 @@ fn monotonic(values: &[i64]) -> Option<u64> {
         widest |= pair[0].abs_diff(pair[1]);
     }
     Some(widest)
+}
+
+/// Whether there are enough equal steps one behind the other for a run; says so in vain at most.
+fn may_hold_a_run(values: &[i64]) -> bool {
+    let (mut last_step, mut equal, mut most) = (0, 0, 0);
+    for pair in values.windows(2) {
+        let step = pair[1].wrapping_sub(pair[0]);
+        equal = if step == last_step { equal + 1 } else { 1 };
+        last_step = step;
+        most = equal.max(most);
+    }
+    most + 1 >= SHORTEST_RUN
 }
 
 /// How many values from the first on differ from their predecessor by the same amount.

@@ -29,16 +29,15 @@ pub(crate) struct OrcFile {
 }
 
 impl OrcFile {
-    /// Creates the file.
+    /// Names the file, which must not exist; it is created when something is written.
     pub(crate) fn create(
         path: &Path,
         columns: Vec<(String, HiveType)>,
         compression: Compression,
     ) -> Result<Self, Failure> {
-        std::fs::write(path, MAGIC).map_err(Failure::file("cannot create", path))?;
         Ok(Self {
             path: path.to_path_buf(),
-            position: MAGIC.len() as u64,
+            position: 0,
             compression,
             columns,
             rows: 0,
@@ -50,7 +49,7 @@ impl OrcFile {
 
     /// Appends a stripe.
     pub(crate) fn append(&mut self, stripe: &Stripe) -> Result<(), Failure> {
-        let offset = self.position;
+        let offset = self.end();
         self.write(&stripe.bytes)?;
         let mut information = Message::default();
         information
@@ -77,15 +76,14 @@ impl OrcFile {
         Ok(())
     }
 
-    /// Writes the tail; answers with the file's bytes.
-    pub(crate) fn finish(mut self) -> Result<u64, Failure> {
+    /// Writes the tail with a compressor of the file's kind; answers with the file's bytes.
+    pub(crate) fn finish_with(mut self, compressor: &mut Compressor) -> Result<u64, Failure> {
         let mut metadata = Message::default();
         for statistics in &self.stripe_statistics {
             metadata.message(1, statistics);
         }
-        let footer = self.footer(self.position);
+        let footer = self.footer(self.end());
         let compressing = || Failure::file("cannot compress", &self.path);
-        let mut compressor = Compressor::new(self.compression).map_err(compressing())?;
         let mut tail = Vec::new();
         compressor
             .append(&metadata.into_bytes(), &mut tail)
@@ -141,14 +139,31 @@ impl OrcFile {
         footer
     }
 
+    /// Writes the tail.
+    #[cfg(test)]
+    pub(crate) fn finish(self) -> Result<u64, Failure> {
+        let mut compressor = Compressor::new(self.compression).unwrap();
+        self.finish_with(&mut compressor)
+    }
+
+    /// Where the next bytes go: behind the magic ones at first.
+    fn end(&self) -> u64 {
+        self.position.max(MAGIC.len() as u64)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let refused = || Failure::file("cannot write", &self.path);
+        let is_new = self.position == 0;
         let mut file = File::options()
             .append(true)
+            .create_new(is_new)
             .open(&self.path)
             .map_err(refused())?;
+        if is_new {
+            file.write_all(MAGIC).map_err(refused())?;
+        }
         file.write_all(bytes).map_err(refused())?;
-        self.position += bytes.len() as u64;
+        self.position = self.end() + bytes.len() as u64;
         Ok(())
     }
 }

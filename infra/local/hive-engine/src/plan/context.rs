@@ -29,6 +29,8 @@ use crate::tables::provider::HiveTable;
 const CATALOG: &str = "hive";
 /// Below so many bytes of input a query runs on one thread: it is faster, and its output has one order.
 const SMALL_INPUT: u64 = 8 << 20;
+/// A side of a join with at most so many bytes is kept in memory as a whole.
+const LARGEST_KEPT_SIDE: usize = 32 << 20;
 
 /// What planning needs to know.
 pub(crate) struct PlanContext<'a> {
@@ -178,6 +180,8 @@ fn config(database: &str) -> SessionConfig {
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, database);
     let options = config.options_mut();
+    // Sizes of tables are guesses from their files' sizes, and a dimension of some megabytes fits well.
+    options.optimizer.hash_join_single_partition_threshold = LARGEST_KEPT_SIDE;
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     // Hive: NULL is less than every value.

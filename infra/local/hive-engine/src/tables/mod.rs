@@ -5,3 +5,4 @@ pub(crate) mod files;
 pub(crate) mod provider;
 mod prune;
 mod scan;
+mod sized;

@@ -1,6 +1,9 @@
 //! A table of the metastore for DataFusion: its columns, then its partition columns, then the virtual columns that the
 //! statement mentions. Made anew for every statement.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,10 +16,12 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use parking_lot::Mutex;
 
-use super::files::data_files;
+use super::files::{DataFile, data_files};
 use super::prune;
 use super::scan::{FilePart, Scan, Source};
+use super::sized::SizedScan;
 use crate::error::Failure;
 use crate::functions::udf::external;
 use crate::locations::Locations;
@@ -27,6 +32,9 @@ use crate::text::open::is_splittable;
 
 /// Smaller ranges are not worth a thread's while.
 const SMALLEST_RANGE: u64 = 1 << 20;
+
+/// How many times fewer bytes ORC files usually have than their columns in memory.
+const ORC_PACKS: u64 = 4;
 
 /// The virtual column with the address of a row's file.
 pub(crate) const FILE_NAME: &str = "input__file__name";
@@ -43,6 +51,8 @@ pub(crate) struct HiveTable {
     recursive: bool,
     /// Bytes of the files that scans will read, shared by a statement's tables.
     scanned_bytes: Arc<AtomicU64>,
+    /// Files by directory: a statement is planned more than once, and lists its directories once.
+    listed: Mutex<HashMap<PathBuf, Arc<Vec<DataFile>>>>,
 }
 
 impl HiveTable {
@@ -88,6 +98,18 @@ impl HiveTable {
             locations,
             recursive,
             scanned_bytes,
+            listed: Mutex::default(),
+        }
+    }
+
+    /// The files of a directory, as they were when the statement first asked.
+    fn files(&self, directory: PathBuf) -> Result<Arc<Vec<DataFile>>> {
+        match self.listed.lock().entry(directory) {
+            Entry::Occupied(known) => Ok(Arc::clone(known.get())),
+            Entry::Vacant(new) => {
+                let files = data_files(new.key(), self.recursive).map_err(external)?;
+                Ok(Arc::clone(new.insert(Arc::new(files))))
+            }
         }
     }
 
@@ -130,12 +152,12 @@ impl HiveTable {
                 .local_path(location)
                 .map_err(|error| external(error.into()))?;
             let values = Arc::new(values);
-            for file in data_files(&directory, self.recursive).map_err(external)? {
+            for file in self.files(directory)?.iter() {
                 parts.push(FilePart {
                     address: format!("{}/{}", location.trim_end_matches('/'), file.name),
                     is_splittable: !has_footer
                         && (table.format == FileFormat::Orc || is_splittable(&file.path)),
-                    path: file.path,
+                    path: file.path.clone(),
                     bytes: file.bytes,
                     range: 0..u64::MAX,
                     values: Arc::clone(&values),
@@ -204,8 +226,8 @@ impl TableProvider for HiveTable {
             .cloned()
             .collect();
         let parts = self.parts(state, &filters)?;
-        self.scanned_bytes
-            .fetch_add(parts.iter().map(|part| part.bytes).sum(), Ordering::Relaxed);
+        let bytes = parts.iter().map(|part| part.bytes).sum();
+        self.scanned_bytes.fetch_add(bytes, Ordering::Relaxed);
         if parts.is_empty() {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
@@ -237,14 +259,23 @@ impl TableProvider for HiveTable {
                 state.config().batch_size(),
             ))
         });
-        Ok(Arc::new(StreamingTableExec::try_new(
+        let scan = StreamingTableExec::try_new(
             Arc::clone(&schema),
             streams.collect(),
             None,
             [],
             false,
             limit,
-        )?))
+        )?;
+        let unpacked = match self.table.format {
+            FileFormat::Textfile => bytes,
+            FileFormat::Orc => bytes.saturating_mul(ORC_PACKS),
+        };
+        Ok(Arc::new(SizedScan::new(
+            Arc::new(scan),
+            &self.schema,
+            unpacked,
+        )))
     }
 
     fn supports_filters_pushdown(

@@ -9,11 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use datafusion::arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
     Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, ListArray, MapArray,
-    StringBuilder, StructArray, TimestampMicrosecondBuilder,
+    StructArray, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Fields};
 
+use super::texts::Texts;
 use crate::error::Failure;
 use crate::types::HiveType;
 use crate::value;
@@ -29,7 +30,7 @@ pub(crate) enum ColumnBuilder {
     Double(Float64Builder),
     Decimal(Decimal128Builder, u8, i8),
     /// With the most characters that a value may have, and whether spaces at its end are dropped.
-    String(StringBuilder, Option<usize>, bool),
+    String(Texts, Option<usize>, bool),
     Binary(BinaryBuilder),
     Date(Date32Builder),
     Timestamp(TimestampMicrosecondBuilder),
@@ -120,9 +121,9 @@ impl ColumnBuilder {
                     *scale,
                 )
             }
-            HiveType::String => Self::String(StringBuilder::new(), None, false),
-            HiveType::Varchar(most) => Self::String(StringBuilder::new(), length(most), false),
-            HiveType::Char(most) => Self::String(StringBuilder::new(), length(most), true),
+            HiveType::String => Self::String(Texts::default(), None, false),
+            HiveType::Varchar(most) => Self::String(Texts::default(), length(most), false),
+            HiveType::Char(most) => Self::String(Texts::default(), length(most), true),
             HiveType::Binary => Self::Binary(BinaryBuilder::new()),
             HiveType::Date => Self::Date(Date32Builder::new()),
             HiveType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
@@ -173,6 +174,39 @@ impl ColumnBuilder {
             Self::Timestamp(_) => value::parse_timestamp(text()).is_some(),
             Self::String(..) | Self::Binary(_) => true,
             Self::List(..) | Self::Map(..) | Self::Struct(..) => false,
+        }
+    }
+
+    /// Appends a column of delimited lines.
+    pub(crate) fn append_all_delimited<'a>(
+        &mut self,
+        fields: impl Iterator<Item = Option<&'a [u8]>>,
+        below: Below<'_>,
+    ) {
+        let fields = fields.map(|field| field.filter(|field| *field != below.null));
+        // Most columns are of these types: a loop of its own for each.
+        match self {
+            Self::Int(builder) => fields.for_each(|field| builder.append_option(narrow(field))),
+            Self::BigInt(builder) => fields.for_each(|field| {
+                builder.append_option(field.and_then(value::parse_integer));
+            }),
+            Self::Double(builder) => {
+                fields.for_each(|field| builder.append_option(field.and_then(number)));
+            }
+            Self::String(builder, most, trim) if below.escape.is_none() => {
+                fields.for_each(|field| builder.push(field, *most, *trim));
+            }
+            other => fields.for_each(|field| other.append_delimited(field, below)),
+        }
+    }
+
+    /// Appends a column of fields; `None` is NULL.
+    pub(crate) fn append_all<'a>(&mut self, fields: impl Iterator<Item = Option<&'a [u8]>>) {
+        match self {
+            Self::String(builder, most, trim) => {
+                fields.for_each(|field| builder.push(field, *most, *trim));
+            }
+            other => fields.for_each(|field| other.append(field)),
         }
     }
 
@@ -247,10 +281,7 @@ impl ColumnBuilder {
                 };
                 builder.append_option(field.and_then(parse));
             }
-            Self::String(builder, most, trim) => match field {
-                None => builder.append_null(),
-                Some(field) => append_text(builder, &String::from_utf8_lossy(field), *most, *trim),
-            },
+            Self::String(builder, most, trim) => builder.push(field, *most, *trim),
             Self::Binary(builder) => builder.append_option(field),
             Self::Date(builder) => {
                 builder.append_option(field.and_then(text).and_then(value::parse_date));
@@ -270,8 +301,11 @@ impl ColumnBuilder {
     }
 
     /// The column so far; the builder is empty again.
-    pub(crate) fn finish(&mut self) -> ArrayRef {
-        match self {
+    ///
+    /// # Errors
+    /// When its texts have more than 2 GiB.
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef, Failure> {
+        Ok(match self {
             Self::Boolean(builder) => Arc::new(builder.finish()),
             Self::TinyInt(builder) => Arc::new(builder.finish()),
             Self::SmallInt(builder) => Arc::new(builder.finish()),
@@ -280,13 +314,13 @@ impl ColumnBuilder {
             Self::Float(builder) => Arc::new(builder.finish()),
             Self::Double(builder) => Arc::new(builder.finish()),
             Self::Decimal(builder, _, _) => Arc::new(builder.finish()),
-            Self::String(builder, _, _) => Arc::new(builder.finish()),
+            Self::String(builder, _, _) => builder.finish()?,
             Self::Binary(builder) => Arc::new(builder.finish()),
             Self::Date(builder) => Arc::new(builder.finish()),
             Self::Timestamp(builder) => Arc::new(builder.finish()),
             Self::List(item, rows, field) => {
                 let (ends, present) = rows.finish();
-                let items = item.finish();
+                let items = item.finish()?;
                 Arc::new(ListArray::new(
                     Arc::clone(field),
                     ends,
@@ -296,7 +330,7 @@ impl ColumnBuilder {
             }
             Self::Map(key, value, rows, field) => {
                 let (ends, present) = rows.finish();
-                let columns = vec![key.finish(), value.finish()];
+                let columns = vec![key.finish()?, value.finish()?];
                 let kinds = match field.data_type() {
                     DataType::Struct(kinds) => kinds.clone(),
                     _ => Fields::empty(),
@@ -306,11 +340,12 @@ impl ColumnBuilder {
                 Arc::new(MapArray::new(field, ends, entries, Some(present), false))
             }
             Self::Struct(fields, present, kinds) => {
-                let columns: Vec<ArrayRef> = fields.iter_mut().map(Self::finish).collect();
+                let columns = fields.iter_mut().map(Self::finish);
+                let columns = columns.collect::<Result<Vec<_>, _>>()?;
                 let present = NullBuffer::from(std::mem::take(present));
                 Arc::new(StructArray::new(kinds.clone(), columns, Some(present)))
             }
-        }
+        })
     }
 }
 
@@ -355,21 +390,9 @@ fn narrow<T: TryFrom<i64>>(field: Option<&[u8]>) -> Option<T> {
 }
 
 fn number(field: &[u8]) -> Option<f64> {
-    value::parse_double(text(field)?)
+    value::parse_short_double(field).or_else(|| value::parse_double(text(field)?))
 }
 
 fn text(field: &[u8]) -> Option<&str> {
     std::str::from_utf8(field).ok()
-}
-
-fn append_text(builder: &mut StringBuilder, text: &str, most: Option<usize>, trim: bool) {
-    let mut text = text;
-    if let Some((end, _)) = most.and_then(|most| text.char_indices().nth(most)) {
-        text = &text[..end];
-    }
-    builder.append_value(if trim {
-        text.trim_end_matches(' ')
-    } else {
-        text
-    });
 }

@@ -1,5 +1,6 @@
 //! The options of a text table's serde, read from its properties. A property that would change rows and is not known is refused.
 
+use super::rows::Cutting;
 use crate::error::Failure;
 use crate::metastore::model::{Serde, Table};
 
@@ -76,6 +77,26 @@ impl TextFormat {
 }
 
 impl RowFormat {
+    /// What separates fields, where single bytes do and nothing but quotes hides them.
+    pub(crate) fn cutting(&self) -> Option<Cutting> {
+        match self {
+            Self::Delimited {
+                escape: Some(_), ..
+            } => None,
+            Self::Delimited { field, .. } => Some(Cutting::At(*field)),
+            Self::Quoted {
+                separator,
+                quote,
+                escape,
+            } => {
+                let byte = |character: &char| u8::try_from(*character).ok().filter(u8::is_ascii);
+                let (separator, quote, escape) = (byte(separator)?, byte(quote)?, byte(escape)?);
+                let differ = separator != quote && separator != escape && quote != escape;
+                differ.then_some(Cutting::Quoted(separator, quote, escape))
+            }
+        }
+    }
+
     /// The options that `property` answers for.
     pub(crate) fn from_properties(
         serde: Serde,

@@ -3,6 +3,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::rows::{Cutting, Rows};
+
 const CHUNK: usize = 256 * 1024;
 const SMALLEST_CHUNK: usize = 4 * 1024;
 
@@ -60,16 +62,7 @@ impl<R: Read> Lines<R> {
 
     /// The next line without its end, and the offset of its first byte; `None` at the end.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<(u64, &[u8])>> {
-        if self.skip_line_feed {
-            self.skip_line_feed = false;
-            if self.start == self.end {
-                self.fill()?;
-            }
-            if self.start < self.end && self.buffer[self.start] == b'\n' {
-                self.start += 1;
-                self.offset += 1;
-            }
-        }
+        self.skip_line_feed()?;
         let mut searched = 0;
         loop {
             let unread = &self.buffer[self.start + searched..self.end];
@@ -87,6 +80,59 @@ impl<R: Read> Lines<R> {
                 return Ok(Some(self.taken(self.start, searched, 0)));
             }
             self.fill()?;
+        }
+    }
+
+    /// Ends a line that ended with a CR.
+    fn skip_line_feed(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.skip_line_feed) {
+            return Ok(());
+        }
+        if self.start == self.end {
+            self.fill()?;
+        }
+        if self.start < self.end && self.buffer[self.start] == b'\n' {
+            self.start += 1;
+            self.offset += 1;
+        }
+        Ok(())
+    }
+
+    /// Cuts lines that are in the buffer, at most `most` and none that begins at `end` or later, and gives their bytes;
+    /// `None` when there is none left.
+    pub(crate) fn next_rows(
+        &mut self,
+        cutting: Cutting,
+        most: usize,
+        end: u64,
+        rows: &mut Rows,
+    ) -> io::Result<Option<&[u8]>> {
+        self.skip_line_feed()?;
+        if self.offset >= end {
+            return Ok(None);
+        }
+        rows.is_behind_mark = std::mem::take(&mut self.is_behind_mark);
+        self.offset += if rows.is_behind_mark { 3 } else { 0 };
+        rows.offset = self.offset;
+        let limit = end.saturating_sub(self.offset).max(1);
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            rows.cut(unread, self.is_at_end, cutting, most, limit);
+            if rows.count() > 0 {
+                let (from, to) = (self.start, self.start + rows.length);
+                self.skip_line_feed = rows.ends_with_return;
+                self.start = to;
+                self.offset += rows.length as u64;
+                return Ok(Some(&self.buffer[from..to]));
+            }
+            if self.is_at_end {
+                return Ok(None);
+            }
+            // A line that is longer than what is there is searched again from its beginning.
+            let enough = 2 * (self.end - self.start).max(1);
+            while self.end - self.start < enough && !self.is_at_end {
+                self.fill()?;
+            }
         }
     }
 

@@ -24,6 +24,11 @@ impl Fields {
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         Some(&self.text[start..end])
     }
+
+    /// All fields.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).filter_map(|place| self.get(place))
+    }
 }
 
 /// Finds the fields of a line. A blank line has none.

@@ -1,7 +1,9 @@
 //! One text file, or the lines that begin in a range of it, to record batches. Holds one batch at a time, however large the
 //! file is.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,7 @@ use super::format::{RowFormat, TextFormat};
 use super::lines::Lines;
 use super::open::{Opened, open};
 use super::quoted::{self, Fields, Quoting};
+use super::rows::{Cutting, Rows};
 use crate::error::Failure;
 use crate::types::HiveType;
 
@@ -45,7 +48,15 @@ pub(crate) struct TextReader {
     held: VecDeque<(u64, Vec<u8>)>,
     ranges: Vec<(usize, usize)>,
     fields: Fields,
+    /// How many lines are cut at once, if the format allows it.
+    cutting: Option<Cutting>,
+    rows: Rows,
 }
+
+/// Lines that are cut at once: what is known of them should stay in the processor's cache.
+const ROWS_AT_ONCE: usize = 1024;
+/// Bytes of lines after which a batch is full.
+const LARGEST_BATCH: usize = 16 << 20;
 
 impl TextReader {
     /// Opens a file and skips its header. `address` is what `INPUT__FILE__NAME` shows. Of a file that is not compressed, and
@@ -83,8 +94,13 @@ impl TextReader {
                 _ => Ok(None),
             })
             .collect::<Result<_, _>>()?;
+        let cutting = (format.footer_lines == 0)
+            .then(|| format.row.cutting())
+            .flatten();
         Ok(Self {
             lines,
+            cutting,
+            rows: Rows::default(),
             range_end: range.end,
             path: path.to_path_buf(),
             address,
@@ -100,35 +116,96 @@ impl TextReader {
 
     /// The next rows, at most `most`; `None` at the end of the file.
     pub(crate) fn next_batch(&mut self, most: usize) -> Result<Option<Columns>, Failure> {
-        let mut rows = 0;
         self.offsets.clear();
+        let rows = match self.cutting {
+            Some(cutting) => self.take_many(cutting, most),
+            None => self.take_lines(most),
+        };
+        let rows = rows.map_err(Failure::file("cannot read", &self.path))?;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let columns = self.wanted.iter().zip(&mut self.builders).map(
+            |(wanted, builder)| -> Result<ArrayRef, Failure> {
+                Ok(match (wanted, builder) {
+                    (_, Some(builder)) => return builder.finish(),
+                    (Wanted::Offset, None) => {
+                        std::sync::Arc::new(Int64Array::from(self.offsets.clone()))
+                    }
+                    (_, None) => std::sync::Arc::new(StringArray::from_iter_values(
+                        std::iter::repeat_n(&self.address, rows),
+                    )),
+                })
+            },
+        );
+        Ok(Some((columns.collect::<Result<_, _>>()?, rows)))
+    }
+
+    /// Appends so many rows to the columns, cut many at once; answers with their number.
+    fn take_many(&mut self, cutting: Cutting, most: usize) -> io::Result<usize> {
+        let (mut taken, mut bytes_taken) = (0, 0);
+        let wants_offset = self
+            .wanted
+            .iter()
+            .any(|wanted| matches!(wanted, Wanted::Offset));
+        while taken < most && bytes_taken < LARGEST_BATCH {
+            let at_once = ROWS_AT_ONCE.min(most - taken);
+            let (lines, rows) = (&mut self.lines, &mut self.rows);
+            let Some(bytes) = lines.next_rows(cutting, at_once, self.range_end, rows)? else {
+                break;
+            };
+            for (wanted, builder) in self.wanted.iter().zip(&mut self.builders) {
+                let (Wanted::Field(place, _), Some(builder)) = (wanted, builder) else {
+                    continue;
+                };
+                let fields = rows.column(*place, bytes);
+                match &self.format.row {
+                    RowFormat::Delimited {
+                        nested,
+                        escape,
+                        null,
+                        ..
+                    } => {
+                        let below = Below {
+                            separators: nested,
+                            escape: *escape,
+                            null,
+                        };
+                        builder.append_all_delimited(fields, below);
+                    }
+                    RowFormat::Quoted { .. } => builder.append_all(fields),
+                }
+            }
+            if wants_offset {
+                let offsets = rows.offsets();
+                self.offsets
+                    .extend(offsets.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX)));
+            }
+            taken += rows.count();
+            bytes_taken += bytes.len();
+        }
+        Ok(taken)
+    }
+
+    /// Appends so many rows to the columns, line by line; answers with their number.
+    fn take_lines(&mut self, most: usize) -> io::Result<usize> {
+        let mut rows = 0;
         while rows < most {
-            let next = self
-                .lines
-                .next_line()
-                .map_err(Failure::file("cannot read", &self.path))?;
+            let next = self.lines.next_line()?;
             let Some((offset, line)) = next.filter(|(offset, _)| *offset < self.range_end) else {
                 // Lines behind the range are another reader's.
                 self.range_end = 0;
                 break;
             };
-            if self.format.footer_lines == 0 {
-                append(
-                    &self.format.row,
-                    &self.wanted,
-                    &mut self.builders,
-                    &mut self.ranges,
-                    &mut self.fields,
-                    line,
-                );
-                self.offsets.push(i64::try_from(offset).unwrap_or(i64::MAX));
-                rows += 1;
-                continue;
-            }
-            self.held.push_back((offset, line.to_vec()));
-            if self.held.len() > self.format.footer_lines
-                && let Some((offset, line)) = self.held.pop_front()
-            {
+            let held = if self.format.footer_lines == 0 {
+                Some((offset, Cow::Borrowed(line)))
+            } else {
+                self.held.push_back((offset, line.to_vec()));
+                let is_row = self.held.len() > self.format.footer_lines;
+                let first = is_row.then(|| self.held.pop_front()).flatten();
+                first.map(|(offset, line)| (offset, Cow::Owned(line)))
+            };
+            if let Some((offset, line)) = held {
                 append(
                     &self.format.row,
                     &self.wanted,
@@ -141,25 +218,7 @@ impl TextReader {
                 rows += 1;
             }
         }
-        if rows == 0 {
-            return Ok(None);
-        }
-        let columns =
-            self.wanted
-                .iter()
-                .zip(&mut self.builders)
-                .map(|(wanted, builder)| -> ArrayRef {
-                    match (wanted, builder) {
-                        (_, Some(builder)) => builder.finish(),
-                        (Wanted::Offset, None) => {
-                            std::sync::Arc::new(Int64Array::from(self.offsets.clone()))
-                        }
-                        (_, None) => std::sync::Arc::new(StringArray::from_iter_values(
-                            std::iter::repeat_n(&self.address, rows),
-                        )),
-                    }
-                });
-        Ok(Some((columns.collect(), rows)))
+        Ok(rows)
     }
 }
 
