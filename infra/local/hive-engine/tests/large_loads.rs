@@ -104,3 +104,38 @@ async fn several_threads_and_little_memory_give_the_rows_that_one_thread_gives()
     let tight = load(&folder.path().join("tight"), 3, 32 << 20).await;
     assert_eq!(tight, alone);
 }
+
+#[tokio::test]
+async fn a_join_keeps_the_smaller_side_in_memory_wherever_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let landing = folder.path().join("s3/b/landing");
+    fs::create_dir_all(landing.join("plain")).unwrap();
+    fs::create_dir_all(landing.join("days")).unwrap();
+    fs::write(landing.join("plain/a.csv"), content()).unwrap();
+    let days: String = (0..40).fold(String::new(), |text, day| {
+        text + &format!("{day},day {day}\n")
+    });
+    fs::write(landing.join("days/a.csv"), days).unwrap();
+    // The larger side has more than twice as many bytes.
+    let engine = engine(folder.path(), 2, 4 << 20);
+    let mut session = engine.session(SessionOptions::default());
+    let tables = "
+        CREATE EXTERNAL TABLE plain (id bigint, day int, amount double, note string)
+        ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION 's3://b/landing/plain'
+        TBLPROPERTIES ('skip.header.line.count'='1');
+        CREATE EXTERNAL TABLE days (day int, name string)
+        ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION 's3://b/landing/days'";
+    session.run_script("tables", tables, &|_| {}).await.unwrap();
+    let mut counted = Vec::new();
+    for sides in ["plain p JOIN days d", "days d JOIN plain p"] {
+        let query = format!(
+            "SELECT count(*), count(p.note), max(d.name) FROM {sides} ON p.day = d.day WHERE p.note <> d.name"
+        );
+        counted.push(engine.query(&query).await.unwrap().rows);
+    }
+    assert_eq!(counted[0], counted[1]);
+    assert_eq!(
+        counted[0][0][0],
+        Cell::Integer(i64::try_from(ROWS).unwrap())
+    );
+}

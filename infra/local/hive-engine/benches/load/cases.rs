@@ -72,6 +72,15 @@ impl Contender {
         }
     }
 
+    /// Its package on PyPI, if it comes from there.
+    pub(crate) fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Engine | Self::Bare => None,
+            Self::Duckdb => Some("duckdb"),
+            Self::Spark => Some("pyspark"),
+        }
+    }
+
     pub(crate) fn knows(self, case: Case) -> bool {
         self != Self::Bare || case == Case::Csv
     }

@@ -80,29 +80,26 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Installs the pinned engines where they are missing.
+    /// Installs the pinned engines that take part where they are missing.
     pub(crate) fn find(against: &[Contender]) -> anyhow::Result<Self> {
         let folder = target().join("bench-tools");
         let python = folder.join("bin/python");
-        let needed = against
-            .iter()
-            .any(|contender| matches!(contender, Contender::Duckdb | Contender::Spark));
-        let wanted = include_str!("../requirements.txt");
-        let stamp = folder.join("requirements.txt");
-        if needed && fs::read_to_string(&stamp).ok().as_deref() != Some(wanted) {
-            eprintln!("installing DuckDB and Spark under {}", folder.display());
+        for contender in against {
+            let Some(package) = contender.package() else {
+                continue;
+            };
+            let wanted = include_str!("../requirements.txt")
+                .lines()
+                .find(|line| line.starts_with(&format!("{package}==")))
+                .with_context(|| format!("benches/requirements.txt pins no {package}"))?;
+            let stamp = folder.join(format!("{package}.installed"));
+            if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+                continue;
+            }
+            eprintln!("installing {wanted} under {}", folder.display());
             run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-            let list = folder.join("wanted.txt");
-            fs::write(&list, wanted)?;
-            let pip = [
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "-r",
-            ];
-            run(Command::new(&python).args(pip).arg(&list))?;
+            let pip = "-m pip install --quiet --disable-pip-version-check";
+            run(Command::new(&python).args(pip.split(' ')).arg(wanted))?;
             fs::write(stamp, wanted)?;
         }
         Ok(Self { python })
