@@ -37,7 +37,11 @@ pub fn check_script(
     let mut problems = Vec::new();
     for (index, raw) in split(text).iter().enumerate() {
         let mut report = |failure: Failure, substituted: Option<&Substituted>| {
-            let place = place("", text, raw, index + 1, &failure, substituted);
+            let read = substituted.map_or("", |substituted| substituted.text.as_str());
+            let (offset, failure) = failure.into_place(read);
+            let within = offset.zip(substituted);
+            let within = within.map_or(0, |(offset, text)| text.raw_offset(offset));
+            let place = place("", text, raw, index + 1, within);
             let message = failure.to_string();
             problems.push(Problem {
                 line: place.line,

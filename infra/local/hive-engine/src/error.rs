@@ -1,8 +1,13 @@
 //! What went wrong ([`Failure`]) and where ([`Place`]): together the [`HiveError`] that a session answers with.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use datafusion::common::utils::datafusion_strsim::levenshtein;
+use sqlparser::tokenizer::Location;
+
 use crate::locations::LocationError;
+use crate::syntax::tokens::offset_of;
 
 /// A failed statement: the cause and its place in the script.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +32,7 @@ impl HiveError {
         };
         Self {
             place,
-            failure: Box::new(failure),
+            failure: Box::new(failure.into_place("").1),
         }
     }
 }
@@ -121,9 +126,77 @@ pub enum Failure {
     /// Planning or running the query failed.
     #[error("{0}")]
     Query(String),
+    /// A failure whose place in the statement is known. What a session answers with is never this: its [`Place`] says it.
+    #[error("{failure}")]
+    At {
+        /// Line in the statement after substitution, from 1.
+        line: u64,
+        /// Column in characters, from 1.
+        column: u64,
+        /// The cause.
+        failure: Box<Failure>,
+    },
+}
+
+/// The known name that somebody may have meant, if one is close.
+pub(crate) fn closest<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let most = (written.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|name| (levenshtein(written, name), name))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, name)| name)
 }
 
 impl Failure {
+    /// At a place of the statement, unless a better one is known. Line 0 is no place.
+    pub(crate) fn at(self, line: u64, column: u64) -> Self {
+        if line == 0 || matches!(self, Self::At { .. } | Self::Syntax { .. }) {
+            return self;
+        }
+        Self::At {
+            line,
+            column,
+            failure: Box::new(self),
+        }
+    }
+
+    /// Offset in bytes in the statement's text after substitution, where known, and the cause.
+    pub(crate) fn into_place(self, text: &str) -> (Option<usize>, Self) {
+        match self {
+            Self::Syntax { offset, .. } => (offset, self),
+            Self::At {
+                line,
+                column,
+                failure,
+            } => {
+                let offset = offset_of(text, Location { line, column });
+                // A place in a view's text is not one of this statement's.
+                let name: String = text[offset..]
+                    .trim_start_matches('`')
+                    .chars()
+                    .take_while(|next| next.is_alphanumeric() || *next == '_')
+                    .collect();
+                let is_named = !name.is_empty()
+                    && failure
+                        .to_string()
+                        .to_lowercase()
+                        .contains(&name.to_lowercase());
+                (is_named.then_some(offset), *failure)
+            }
+            other => (None, other),
+        }
+    }
+
+    /// Whether a file was gone that had been there a moment ago: somebody else has published in its place.
+    pub(crate) fn is_replaced_file(&self) -> bool {
+        matches!(self, Self::File { action: "cannot open", source, .. } if source.kind() == ErrorKind::NotFound)
+    }
+
     /// A syntax error without a known position.
     pub(crate) fn syntax(message: impl Into<String>) -> Self {
         Self::Syntax {

@@ -23,6 +23,7 @@ mod functions;
 mod load;
 mod metastore;
 mod orc;
+mod parquet;
 mod plan;
 mod script;
 mod syntax;

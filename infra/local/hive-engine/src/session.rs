@@ -245,7 +245,7 @@ impl Session {
     }
 }
 
-/// Where a failure happened: a syntax error knows its place, any other has its statement's.
+/// Where a failure happened; one that does not know its place has its statement's.
 fn error_at(
     script: &SessionScript,
     raw: &RawStatement<'_>,
@@ -253,38 +253,24 @@ fn error_at(
     failure: Failure,
     substituted: Option<&Substituted>,
 ) -> HiveError {
+    let text = substituted.map_or("", |substituted| substituted.text.as_str());
+    let (offset, failure) = failure.into_place(text);
+    let within = offset.zip(substituted);
+    let within = within.map_or(0, |(offset, substituted)| substituted.raw_offset(offset));
     HiveError {
-        place: place(
-            &script.name,
-            &script.text,
-            raw,
-            number,
-            &failure,
-            substituted,
-        ),
+        place: place(&script.name, &script.text, raw, number, within),
         failure: Box::new(failure),
     }
 }
 
-/// The place of a failure of a statement in a script.
+/// A place in a script, `within` bytes behind the statement's start.
 pub(crate) fn place(
     name: &str,
     text: &str,
     raw: &RawStatement<'_>,
     number: usize,
-    failure: &Failure,
-    substituted: Option<&Substituted>,
+    within: usize,
 ) -> Place {
-    let within = match (failure, substituted) {
-        (
-            Failure::Syntax {
-                offset: Some(offset),
-                ..
-            },
-            Some(substituted),
-        ) => substituted.raw_offset(*offset),
-        _ => 0,
-    };
     let (line, column) = line_and_column(text, raw.offset + within);
     let one_line: Vec<&str> = raw.text.split_whitespace().collect();
     let mut shown: String = one_line.join(" ");

@@ -54,7 +54,7 @@ async fn an_error_names_script_line_column_statement_and_text() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "load.sql:3:3: statement 2 (select wrong(1)): the function wrong is not supported"
+        "load.sql:4:5: statement 2 (select wrong(1)): the function wrong is not supported"
     );
     assert!(matches!(*error.failure, Failure::Unsupported { .. }));
     let error = run(&engine, "select 1;\nselect (2;").await.unwrap_err();
@@ -158,6 +158,88 @@ async fn loads_that_run_side_by_side_lose_no_row_and_no_partition() {
         (statistics.partitions, statistics.files, statistics.rows),
         (Some(8), 8, 8)
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_beside_loads_sees_the_old_or_the_new_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let made = "create table numbers (n int); create table flat (a int) stored as orc; \
+        create table parts (a int) partitioned by (p string) stored as parquet; \
+        insert into numbers values (1), (2), (3), (4), (5); \
+        insert into flat select 0 from numbers; insert into parts partition (p='x') select 0 from numbers";
+    run(&engine, made).await.unwrap();
+    let writer = {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            for turn in 1..=25 {
+                let text = format!(
+                    "insert overwrite table flat select {turn} from numbers; \
+                     insert overwrite table parts partition (p='x') select {turn} from numbers"
+                );
+                run(&engine, &text).await.unwrap();
+            }
+        })
+    };
+    let mut seen = 0;
+    while !writer.is_finished() || seen == 0 {
+        for table in ["flat", "parts"] {
+            let text = format!("select count(*), max(a) - min(a), max(a) from {table}");
+            let result = engine.query(&text).await.unwrap();
+            let row: Vec<String> = result.rows[0].iter().map(ToString::to_string).collect();
+            assert_eq!(row[..2], ["5", "0"], "{table}: {row:?}");
+        }
+        seen += 1;
+    }
+    writer.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_name_is_found_in_the_script_and_a_close_one_suggested() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let made = "create table country (code string, name string, area double); create table other (code string)";
+    run(&engine, made).await.unwrap();
+    let cases = [
+        (
+            "select code,\n  nme from country",
+            "2:3",
+            "there is no column nme (there are code, name, area); did you mean name?",
+        ),
+        (
+            "select *\nfrom contry",
+            "2:6",
+            "the table default.contry does not exist; did you mean country?",
+        ),
+        (
+            "select 1,\n uper(code) from country",
+            "2:2",
+            "the function uper (did you mean upper?) is not supported",
+        ),
+        (
+            "select c.name\nfrom country c join other o on code = o.code",
+            "2:32",
+            "the column code is ambiguous: several tables have it, so write the table's name before it",
+        ),
+        (
+            "insert into other\nselect kode from country",
+            "2:8",
+            "there is no column kode (there are code, name, area); did you mean code?",
+        ),
+        (
+            "select * from nowhere.country",
+            "1:15",
+            "the database nowhere does not exist",
+        ),
+    ];
+    for (text, place, message) in cases {
+        let error = run(&engine, text).await.unwrap_err();
+        let found = format!("{}:{}", error.place.line, error.place.column);
+        assert_eq!(
+            (found.as_str(), error.failure.to_string().as_str()),
+            (place, message)
+        );
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use crate::load::target::TableTarget;
 use crate::metastore::model::{Column, FileFormat, Serde, Table, TableKind, View};
 use crate::orc::Compression;
 use crate::outcome::StatementKind;
+use crate::parquet;
+use crate::plan::select::shown_name;
 use crate::script::variables::Variables;
 use crate::syntax::reader::TableName;
 use crate::syntax::statement::{ColumnDefinition, CreateTable, PartitionSpec};
@@ -96,7 +98,7 @@ impl Executor<'_> {
         for field in planned.schema().fields() {
             let kind = HiveType::of_field(field)?;
             table.columns.push(Column {
-                name: field.name().to_lowercase(),
+                name: shown_name(field.name()).to_lowercase(),
                 kind,
                 comment: None,
             });
@@ -206,7 +208,7 @@ impl Executor<'_> {
             let (name, comment) = names
                 .get(index)
                 .cloned()
-                .unwrap_or_else(|| (field.name().to_lowercase(), None));
+                .unwrap_or_else(|| (shown_name(field.name()).to_lowercase(), None));
             columns.push(Column {
                 name,
                 kind: HiveType::of_field(field)?,
@@ -377,6 +379,9 @@ pub(super) fn check(table: &Table) -> Result<(), Failure> {
     }
     match table.format {
         FileFormat::Orc => Compression::named(table.property("orc.compress")).map(|_| ()),
+        FileFormat::Parquet => {
+            parquet::schema::compression(table.property("parquet.compression")).map(|_| ())
+        }
         FileFormat::Textfile => {
             if let Some(column) = table
                 .columns

@@ -8,7 +8,7 @@ mod drop;
 mod files;
 pub(crate) mod format;
 mod partitions;
-mod query;
+pub(crate) mod query;
 mod show;
 
 use std::path::PathBuf;

@@ -10,10 +10,25 @@ use crate::cast::{self, cast_array, text};
 use crate::error::Failure;
 use crate::outcome::{Cell, QueryResult, StatementKind};
 use crate::plan::context::failure_of;
+use crate::plan::select::shown_name;
 use crate::types::HiveType;
 
+/// Times that a query is begun anew because its files were replaced.
+pub(crate) const MOST_REPEATS: usize = 20;
+
 impl Executor<'_> {
+    /// Runs a query; again, when a load has replaced the files that it was about to read.
     pub(super) async fn query(&self, query: &Query) -> Result<Executed, Failure> {
+        for _ in 0..MOST_REPEATS {
+            match self.query_once(query).await {
+                Err(failure) if failure.is_replaced_file() => {}
+                done => return done,
+            }
+        }
+        self.query_once(query).await
+    }
+
+    async fn query_once(&self, query: &Query) -> Result<Executed, Failure> {
         let planned = self.plan(query).await?;
         let kinds = planned
             .schema()
@@ -25,7 +40,7 @@ impl Executor<'_> {
             .schema()
             .fields()
             .iter()
-            .map(|field| field.name().clone())
+            .map(|field| shown_name(field.name()).to_owned())
             .collect();
         let (physical, context) = planned.physical().await?;
         let batches = collect(physical, context.task_ctx())

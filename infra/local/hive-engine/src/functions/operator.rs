@@ -22,6 +22,24 @@ pub(super) fn functions() -> Vec<Function> {
             modulo,
         ),
         Function::new(
+            "hive_add",
+            2..=2,
+            |types, _| wide_type('+', types),
+            wide('+'),
+        ),
+        Function::new(
+            "hive_subtract",
+            2..=2,
+            |types, _| wide_type('-', types),
+            wide('-'),
+        ),
+        Function::new(
+            "hive_multiply",
+            2..=2,
+            |types, _| wide_type('*', types),
+            wide('*'),
+        ),
+        Function::new(
             "pmod",
             2..=2,
             |types, _| Ok(remainder_type(types)),
@@ -64,17 +82,7 @@ fn divided(types: &[DataType]) -> DataType {
     };
     let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
     let scale = 6.max(s1 + p2 + 1);
-    let precision = p1 - s1 + s2 + scale;
-    let (precision, scale) = if precision > 38 {
-        let whole = precision - scale;
-        (38, (38 - whole).max(6.min(scale)))
-    } else {
-        (precision, scale)
-    };
-    DataType::Decimal128(
-        u8::try_from(precision).unwrap_or(38),
-        i8::try_from(scale).unwrap_or(6),
-    )
+    fitting(p1 - s1 + s2 + scale, scale)
 }
 
 fn divide(arguments: &Arguments) -> Result<ArrayRef, Failure> {
@@ -140,9 +148,92 @@ fn finish(values: Decimal128Array, precision: u8, scale: i8) -> Result<ArrayRef,
     Ok(Arc::new(values))
 }
 
+/// Hive's rule where a result would need more than 38 digits: those before the point are kept, and six behind it.
+fn fitting(precision: i32, scale: i32) -> DataType {
+    let (precision, scale) = if precision > 38 {
+        let whole = precision - scale;
+        (38, (38 - whole).max(6.min(scale)))
+    } else {
+        (precision, scale)
+    };
+    DataType::Decimal128(
+        u8::try_from(precision).unwrap_or(38),
+        i8::try_from(scale).unwrap_or(6),
+    )
+}
+
+/// The type of a sum, difference or product of decimals that need more than 38 digits, where DataFusion's rule is another.
+pub(crate) fn wide_result(operator: char, types: &[DataType]) -> Option<DataType> {
+    let ((p1, s1), (p2, s2)) = both_decimal(types)?;
+    let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
+    let (precision, scale) = match operator {
+        '*' => (p1 + p2 + 1, s1 + s2),
+        _ => ((p1 - s1).max(p2 - s2) + s1.max(s2) + 1, s1.max(s2)),
+    };
+    (precision > 38).then(|| fitting(precision, scale))
+}
+
+fn wide_type(operator: char, types: &[DataType]) -> Result<DataType, Failure> {
+    wide_result(operator, types)
+        .ok_or_else(|| Failure::Query("decimals of more than 38 digits were expected".to_owned()))
+}
+
+fn wide(operator: char) -> impl Fn(&Arguments) -> Result<ArrayRef, Failure> + Send + Sync {
+    move |arguments| {
+        let DataType::Decimal128(precision, scale) = arguments.kind else {
+            return Err(Failure::Query("a decimal was expected".to_owned()));
+        };
+        let (left, left_scale) = decimals(arguments, 0)?;
+        let (right, right_scale) = decimals(arguments, 1)?;
+        let common = left_scale.max(right_scale);
+        let shifted = |value: i128, by: i8| {
+            i256::from_i128(value).checked_mul(power_of_ten(u32::try_from(by).unwrap_or(0)))
+        };
+        let answer = |row| {
+            let (left, right) = (at(&left, row)?, at(&right, row)?);
+            let (exact, found) = if operator == '*' {
+                let (left, right) = (i256::from_i128(left), i256::from_i128(right));
+                (left.checked_mul(right)?, left_scale + right_scale)
+            } else {
+                let left = shifted(left, common - left_scale)?;
+                let right = shifted(right, common - right_scale)?;
+                let sum = if operator == '+' {
+                    left.checked_add(right)?
+                } else {
+                    left.checked_sub(right)?
+                };
+                (sum, common)
+            };
+            rounded(exact, u32::try_from(found - scale).unwrap_or(0))?
+                .to_i128()
+                .filter(|value| value::fits(*value, precision))
+        };
+        finish((0..arguments.rows).map(answer).collect(), precision, scale)
+    }
+}
+
+/// Without so many digits at its end; halves go away from zero.
+fn rounded(value: i256, digits: u32) -> Option<i256> {
+    if digits == 0 {
+        return Some(value);
+    }
+    let divisor = power_of_ten(digits);
+    let (quotient, rest) = (value.checked_div(divisor)?, value.checked_rem(divisor)?);
+    if rest.wrapping_abs().checked_mul(i256::from_i128(2))? < divisor {
+        return Some(quotient);
+    }
+    let away = if value < i256::ZERO {
+        i256::MINUS_ONE
+    } else {
+        i256::ONE
+    };
+    quotient.checked_add(away)
+}
+
 fn remainder_type(types: &[DataType]) -> DataType {
-    if let Some(((_, s1), (_, s2))) = both_decimal(types) {
-        return DataType::Decimal128(38, s1.max(s2));
+    if let Some(((p1, s1), (p2, s2))) = both_decimal(types) {
+        let whole = (i32::from(p1) - i32::from(s1)).min(i32::from(p2) - i32::from(s2));
+        return fitting(whole + i32::from(s1.max(s2)), i32::from(s1.max(s2)));
     }
     match (&types[0], &types[1]) {
         (left, right) if left.is_integer() && right.is_integer() => {
@@ -191,7 +282,7 @@ fn remainder(
             ))
         }
         DataType::Decimal128(precision, scale) => {
-            let kind = HiveType::Decimal(*precision, *scale);
+            let kind = HiveType::Decimal(38, *scale);
             let (left, right) = (
                 cast_array(&arguments.columns[0], &kind)?,
                 cast_array(&arguments.columns[1], &kind)?,

@@ -27,7 +27,9 @@ mod tests {
         "load::faults::tests::a_load_that_is_killed_at_any_point_leaves_the_old_or_the_new_data";
     const LOAD: &str = "insert overwrite table flat select 10; \
         insert overwrite table parts partition (p) select 10, 'a' union all select 30, 'c'; \
-        insert into flat select 11";
+        insert into flat select 11; \
+        insert overwrite table parts partition (p='b') select 20; \
+        from one insert overwrite table flat select 12 insert overwrite table parts partition (p='d') select x";
 
     static PASSED: AtomicUsize = AtomicUsize::new(0);
 
@@ -70,6 +72,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let old = "create table flat (a int); insert into flat values (1), (2); \
                 create table parts (a int) partitioned by (p string) stored as orc; \
+                create table one stored as parquet as select 40 as x; \
                 insert into parts partition (p) select 1, 'a' union all select 2, 'b'";
             run(&engine(folder.path()), old).await;
             let child = Command::new(std::env::current_exe().unwrap())
@@ -80,7 +83,7 @@ mod tests {
                 .unwrap();
             let engine = engine(folder.path());
             let flat = rows(&engine, "select a from flat").await;
-            let wanted: [&[&str]; 3] = [&["1", "2"], &["10"], &["10", "11"]];
+            let wanted: [&[&str]; 4] = [&["1", "2"], &["10"], &["10", "11"], &["12"]];
             assert!(
                 wanted.contains(
                     &flat
@@ -94,7 +97,7 @@ mod tests {
             let parts = rows(&engine, "select concat(p, a) from parts").await;
             for row in &parts {
                 assert!(
-                    ["a1", "a10", "b2", "c30"].contains(&row.as_str()),
+                    ["a1", "a10", "b2", "b20", "c30", "d40"].contains(&row.as_str()),
                     "{point}: {parts:?}"
                 );
             }
@@ -102,18 +105,14 @@ mod tests {
             assert_eq!((of("a"), of("b")), (1, 1), "{point}: {parts:?}");
             // The same load again finishes what was begun and clears up.
             run(&engine, LOAD).await;
-            assert_eq!(
-                rows(&engine, "select a from flat").await,
-                ["10", "11"],
-                "{point}"
-            );
+            assert_eq!(rows(&engine, "select a from flat").await, ["12"], "{point}");
             let parts = rows(&engine, "select concat(p, a) from parts").await;
-            assert_eq!(parts, ["a10", "b2", "c30"], "{point}");
+            assert_eq!(parts, ["a10", "b20", "c30", "d40"], "{point}");
             let left = std::fs::read_dir(folder.path().join("s3/b/warehouse")).unwrap();
             let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-            assert_eq!(left.len(), 2, "{point}: {left:?}");
+            assert_eq!(left.len(), 3, "{point}: {left:?}");
             if child.status.success() {
-                assert!(point > 8, "only {point} points were passed");
+                assert!(point > 16, "only {point} points were passed");
                 return;
             }
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::execute_stream_partitioned;
 use futures::StreamExt;
+use sqlparser::ast::{Expr, Query, SetExpr, Value};
 use tokio::task::JoinSet;
 
 use super::publish;
@@ -17,11 +18,13 @@ use super::target::TableTarget;
 use super::writer::{OutputFormat, TextCodec};
 use crate::error::Failure;
 use crate::execute::Executor;
-use crate::execute::format::directory_format;
+use crate::execute::format::{binary_format, directory_format};
+use crate::execute::query::MOST_REPEATS;
 use crate::metastore::model::{FileFormat, Partition, Table};
-use crate::orc::Compression;
 use crate::outcome::{PartitionWritten, TableWritten};
 use crate::plan::context::{PlannedQuery, failure_of};
+use crate::plan::expression::convert;
+use crate::plan::select::shown_name;
 use crate::syntax::statement::{Insert, InsertTarget};
 use crate::tables::files::data_files;
 use crate::text::format::TextFormat;
@@ -46,7 +49,16 @@ impl Executor<'_> {
     pub(crate) async fn insert(&self, inserts: &[Insert]) -> Result<Vec<TableWritten>, Failure> {
         let mut prepared = Vec::new();
         for insert in inserts {
-            prepared.extend(self.prepare(insert).await?);
+            let mut repeats = 0;
+            prepared.extend(loop {
+                match self.prepare(insert).await {
+                    // A load has replaced the files that were about to be read; nothing is published yet.
+                    Err(failure) if failure.is_replaced_file() && repeats < MOST_REPEATS => {
+                        repeats += 1;
+                    }
+                    done => break done?,
+                }
+            });
         }
         prepared
             .into_iter()
@@ -65,13 +77,20 @@ impl Executor<'_> {
             } => {
                 let table = self.table(name)?;
                 let target = TableTarget::new(table, partition, columns, &self.session.variables)?;
-                if *if_not_exists && target.dynamic.is_empty() {
+                if let (true, Some((column, _))) = (*if_not_exists, target.dynamic.first()) {
+                    return Err(Failure::semantic(format!(
+                        "dynamic partitions do not support IF NOT EXISTS: give a value for {column}"
+                    )));
+                }
+                if *if_not_exists {
                     let partition_name = target.table.partition_name(&target.fixed);
                     if target.table.partitions.contains_key(&partition_name) {
                         return Ok(None);
                     }
                 }
-                let query = self.plan(&insert.query).await?;
+                let mut source = insert.query.clone();
+                type_values(&mut source, &target.query_types());
+                let query = self.plan(&source).await?;
                 let found = query.schema().fields().len();
                 if found != target.query_columns() {
                     return Err(Failure::semantic(format!(
@@ -96,7 +115,10 @@ impl Executor<'_> {
                     .schema()
                     .fields()
                     .iter()
-                    .map(|field| Ok((field.name().to_lowercase(), HiveType::of_field(field)?)))
+                    .map(|field| {
+                        let name = shown_name(field.name()).to_lowercase();
+                        Ok((name, HiveType::of_field(field)?))
+                    })
                     .collect::<Result<Vec<_>, Failure>>()?;
                 let staging = Arc::new(Staging::beside(&path)?);
                 let places = (0..columns.len()).map(Some).collect();
@@ -174,14 +196,13 @@ impl Executor<'_> {
     }
 
     fn output_format(&self, table: &Table) -> Result<OutputFormat, Failure> {
+        let variables = &self.session.variables;
         match table.format {
-            FileFormat::Orc => Ok(OutputFormat::Orc(Compression::named(
-                table.property("orc.compress"),
-            )?)),
             FileFormat::Textfile => {
-                let codec = TextCodec::of(&self.session.variables)?;
+                let codec = TextCodec::of(variables)?;
                 Ok(OutputFormat::Text(TextFormat::of(table)?.row, codec))
             }
+            binary => binary_format(binary, &|name| table.property(name), variables),
         }
     }
 
@@ -374,6 +395,24 @@ impl Executor<'_> {
             });
         }
         Ok(partitions)
+    }
+}
+
+/// Gives each constant of VALUES the type of its column, as Hive does: rows need not have one type in common.
+fn type_values(query: &mut Query, kinds: &[HiveType]) {
+    let SetExpr::Values(values) = query.body.as_mut() else {
+        return;
+    };
+    for row in &mut values.rows {
+        if row.content.len() != kinds.len() {
+            continue;
+        }
+        for (value, kind) in row.content.iter_mut().zip(kinds) {
+            if kind.is_primitive() {
+                let constant = std::mem::replace(value, Expr::Value(Value::Null.into()));
+                *value = convert(constant, kind);
+            }
+        }
     }
 }
 

@@ -97,6 +97,24 @@ impl TableTarget {
         })
     }
 
+    /// The types that the query's columns are converted to.
+    pub(crate) fn query_types(&self) -> Vec<HiveType> {
+        let mut placed: Vec<(usize, HiveType)> = self
+            .table
+            .columns
+            .iter()
+            .zip(&self.places)
+            .filter_map(|(column, place)| Some(((*place)?, self.table.column_type(column))))
+            .collect();
+        placed.sort_by_key(|(place, _)| *place);
+        let dynamic = self.dynamic.iter().map(|(_, kind)| kind.clone());
+        placed
+            .into_iter()
+            .map(|(_, kind)| kind)
+            .chain(dynamic)
+            .collect()
+    }
+
     /// Columns that the query must have.
     pub(crate) fn query_columns(&self) -> usize {
         self.places.iter().flatten().count() + self.dynamic.len()

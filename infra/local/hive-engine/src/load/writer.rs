@@ -1,4 +1,4 @@
-//! One output file of a load, in either format: threads gather rows in buffers of their own, and what a buffer encodes to is
+//! One output file of a load, in any format: threads gather rows in buffers of their own, and what a buffer encodes to is
 //! appended to the file.
 
 use std::fs::File;
@@ -15,6 +15,7 @@ use crate::orc::column::Rows;
 use crate::orc::stripe::{Stripe, StripeBuilder};
 use crate::orc::writer::OrcFile;
 use crate::orc::{Compression, Compressor};
+use crate::parquet::write::ParquetWriter;
 use crate::script::variables::Variables;
 use crate::text::format::RowFormat;
 use crate::text::write::write_rows;
@@ -25,6 +26,7 @@ use crate::types::HiveType;
 pub(crate) enum OutputFormat {
     Text(RowFormat, TextCodec),
     Orc(Compression),
+    Parquet(parquet::basic::Compression),
 }
 
 impl OutputFormat {
@@ -32,7 +34,7 @@ impl OutputFormat {
     pub(super) fn extension(&self) -> &'static str {
         match self {
             Self::Text(_, codec) => codec.extension(),
-            Self::Orc(_) => "",
+            Self::Orc(_) | Self::Parquet(_) => "",
         }
     }
 }
@@ -138,7 +140,8 @@ pub(super) enum Encoder {
 impl Encoder {
     pub(super) fn new(format: &OutputFormat) -> Result<Self, Failure> {
         match format {
-            OutputFormat::Text(..) => Ok(Self::Text),
+            // Parquet's pages are compressed by its own writer.
+            OutputFormat::Text(..) | OutputFormat::Parquet(_) => Ok(Self::Text),
             OutputFormat::Orc(compression) => Compressor::new(*compression)
                 .map(Self::Orc)
                 .map_err(|error| Failure::Query(format!("cannot compress: {error}"))),
@@ -151,12 +154,15 @@ pub(super) enum Buffer {
     /// With the columns' types and the lines so far.
     Text(RowFormat, Vec<HiveType>, Vec<u8>),
     Orc(StripeBuilder),
+    /// Batches of columns, and the bytes that they hold.
+    Parquet(Vec<Vec<ArrayRef>>, usize),
 }
 
 /// A buffer's rows as they stand in the file.
 pub(super) enum Encoded {
     Text(Vec<u8>),
     Orc(Stripe),
+    Parquet(Vec<Vec<ArrayRef>>),
 }
 
 impl Buffer {
@@ -167,6 +173,7 @@ impl Buffer {
                 Self::Text(row.clone(), kinds, Vec::new())
             }
             OutputFormat::Orc(_) => Self::Orc(StripeBuilder::new(columns)),
+            OutputFormat::Parquet(_) => Self::Parquet(Vec::new(), 0),
         }
     }
 
@@ -191,6 +198,24 @@ impl Buffer {
                 stripe.append(columns, rows);
                 Ok(())
             }
+            (Self::Parquet(batches, bytes), rows) => {
+                let columns = match rows {
+                    Rows::All(_) => columns.to_vec(),
+                    Rows::Picked(rows) => {
+                        let picked = UInt32Array::from(rows.to_vec());
+                        let columns = columns.iter().map(|column| take(column, &picked, None));
+                        columns
+                            .collect::<Result<Vec<_>, _>>()
+                            .map_err(|error| failed(&error))?
+                    }
+                };
+                *bytes += columns
+                    .iter()
+                    .map(datafusion::arrow::array::Array::get_array_memory_size)
+                    .sum::<usize>();
+                batches.push(columns);
+                Ok(())
+            }
         }
     }
 
@@ -199,6 +224,7 @@ impl Buffer {
         match self {
             Self::Text(_, _, lines) => lines.capacity(),
             Self::Orc(stripe) => stripe.held_bytes(),
+            Self::Parquet(_, bytes) => *bytes,
         }
     }
 
@@ -207,6 +233,7 @@ impl Buffer {
         match self {
             Self::Text(_, _, lines) => lines.is_empty(),
             Self::Orc(stripe) => stripe.is_empty(),
+            Self::Parquet(batches, _) => batches.is_empty(),
         }
     }
 
@@ -218,6 +245,10 @@ impl Buffer {
                 .finish(compressor)
                 .map(Encoded::Orc)
                 .map_err(|error| Failure::Query(format!("cannot compress a stripe: {error}"))),
+            (Self::Parquet(batches, bytes), _) => {
+                *bytes = 0;
+                Ok(Encoded::Parquet(std::mem::take(batches)))
+            }
             (Self::Orc(_), Encoder::Text) => Err(Failure::Query(
                 "a stripe was given to the encoder of text".to_owned(),
             )),
@@ -232,6 +263,7 @@ pub(super) enum OutputFile {
     /// One compressed stream, which stays open.
     Packed(PathBuf, Box<TextFile>),
     Orc(Box<OrcFile>),
+    Parquet(Box<ParquetWriter>),
 }
 
 impl OutputFile {
@@ -251,6 +283,10 @@ impl OutputFile {
             OutputFormat::Orc(compression) => {
                 let file = OrcFile::create(path, columns.to_vec(), *compression)?;
                 Ok(Self::Orc(Box::new(file)))
+            }
+            OutputFormat::Parquet(compression) => {
+                let file = ParquetWriter::create(path, columns.to_vec(), *compression)?;
+                Ok(Self::Parquet(Box::new(file)))
             }
         }
     }
@@ -273,6 +309,8 @@ impl OutputFile {
                 .write_all(lines)
                 .map_err(Failure::file("cannot write", path)),
             (Self::Orc(file), Encoded::Orc(stripe)) => file.append(stripe),
+            // What a buffer held is a row group.
+            (Self::Parquet(file), Encoded::Parquet(batches)) => file.append(batches),
             _ => Err(Failure::Query(
                 "rows of one format were given to a file of another".to_owned(),
             )),
@@ -292,6 +330,7 @@ impl OutputFile {
             (Self::Orc(_), Encoder::Text) => Err(Failure::Query(
                 "an ORC file was given to the encoder of text".to_owned(),
             )),
+            (Self::Parquet(file), _) => file.finish(),
         }
     }
 }

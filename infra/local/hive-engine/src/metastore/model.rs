@@ -39,6 +39,8 @@ pub(crate) enum FileFormat {
     Textfile,
     /// ORC.
     Orc,
+    /// Parquet.
+    Parquet,
 }
 
 /// How lines become rows.
@@ -50,6 +52,8 @@ pub(crate) enum Serde {
     OpenCsv,
     /// `OrcSerde`.
     Orc,
+    /// `ParquetHiveSerDe`.
+    Parquet,
 }
 
 /// A column.

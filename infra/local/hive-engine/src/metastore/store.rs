@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::model::{Database, Table};
-use crate::error::Failure;
+use crate::error::{Failure, closest};
 use crate::load::faults::point;
 
 /// The document of a database inside its folder; no table can have this name.
@@ -97,8 +97,21 @@ impl Metastore {
 
     /// The table, which must exist.
     pub(crate) fn existing_table(&self, database: &str, name: &str) -> Result<Table, Failure> {
-        self.table(database, name)?
-            .ok_or_else(|| missing(database, name))
+        if let Some(table) = self.table(database, name)? {
+            return Ok(table);
+        }
+        if self.database(database)?.is_none() {
+            return Err(Failure::semantic(format!(
+                "the database {database} does not exist"
+            )));
+        }
+        let known = self.tables(database)?;
+        let Some(meant) = closest(name, known.iter().map(String::as_str)) else {
+            return Err(missing(database, name));
+        };
+        Err(Failure::semantic(format!(
+            "the table {database}.{name} does not exist; did you mean {meant}?"
+        )))
     }
 
     /// Writes a new table; false when one of that name existed and stays as it was.

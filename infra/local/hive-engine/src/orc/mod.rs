@@ -7,6 +7,8 @@ mod integers;
 mod protobuf;
 pub(crate) mod prune;
 pub(crate) mod read;
+#[cfg(test)]
+mod round_trip;
 mod runs;
 mod statistics;
 mod strings;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
-use datafusion::common::DataFusionError;
+use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::context::{SessionConfig, SessionContext};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -18,15 +18,18 @@ use sqlparser::ast::{Query, Statement};
 
 use super::operators::HiveOperators;
 use super::rewrite::rewrite;
-use crate::error::Failure;
+use super::select::shown_name;
+use crate::error::{Failure, closest};
 use crate::functions::{
     aggregate_functions, cast::ReplaceCasts, scalar_functions, window_functions,
 };
 use crate::locations::Locations;
 use crate::metastore::store::Metastore;
-use crate::tables::provider::HiveTable;
+use crate::tables::provider::{FILE_NAME, HiveTable, OFFSET};
 
 const CATALOG: &str = "hive";
+/// Columns that a message lists.
+const SHOWN_COLUMNS: usize = 12;
 /// Below so many bytes of input a query runs on one thread: it is faster, and its output has one order.
 const SMALL_INPUT: u64 = 8 << 20;
 /// A side of a join with at most so many bytes is kept in memory as a whole.
@@ -183,6 +186,8 @@ fn config(database: &str) -> SessionConfig {
     // Sizes of tables are guesses from their files' sizes, and a dimension of some megabytes fits well.
     options.optimizer.hash_join_single_partition_threshold = LARGEST_KEPT_SIDE;
     options.sql_parser.parse_float_as_decimal = true;
+    // So that an error can say where its column stands.
+    options.sql_parser.collect_spans = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     // Hive: NULL is less than every value.
     options.sql_parser.default_null_ordering = "nulls_min".to_owned();
@@ -196,9 +201,29 @@ pub(crate) fn failure_of(error: DataFusionError) -> Failure {
             Ok(failure) => *failure,
             Err(other) => Failure::Query(other.to_string()),
         },
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
-            failure_of(*inner)
+        DataFusionError::Context(_, inner) => failure_of(*inner),
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            let failure = failure_of(*inner);
+            match diagnostic.span {
+                Some(span) => failure.at(span.start.line, span.start.column),
+                None => failure,
+            }
         }
+        DataFusionError::SchemaError(error, _) => Failure::semantic(match *error {
+            SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            } => no_column(&field, &valid_fields),
+            SchemaError::AmbiguousReference { field } => format!(
+                "the column {} is ambiguous: several tables have it, so write the table's name before it",
+                shown_name(&field.name)
+            ),
+            other => other.to_string(),
+        }),
+        DataFusionError::Collection(errors) => errors.into_iter().next().map_or_else(
+            || Failure::Query("the query cannot be planned".to_owned()),
+            failure_of,
+        ),
         DataFusionError::ArrowError(arrow, _) => match *arrow {
             datafusion::arrow::error::ArrowError::ExternalError(source) => {
                 match source.downcast::<DataFusionError>() {
@@ -214,6 +239,43 @@ pub(crate) fn failure_of(error: DataFusionError) -> Failure {
         },
         other => Failure::Query(sentence(&other)),
     }
+}
+
+/// What is said of a column that is not there.
+fn no_column(field: &Column, valid: &[Column]) -> String {
+    let is_own = |name: &&str| {
+        !name.starts_with("_c") && *name != FILE_NAME && *name != OFFSET && !name.is_empty()
+    };
+    let mut names: Vec<&str> = valid
+        .iter()
+        .map(|column| shown_name(&column.name))
+        .filter(is_own)
+        .collect();
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    let written = match &field.relation {
+        Some(table) => format!("{}.{}", table.table(), field.name),
+        None => field.name.clone(),
+    };
+    let hint = match closest(&field.name, names.iter().copied()) {
+        Some(name) if name != field.name => format!("; did you mean {name}?"),
+        _ => String::new(),
+    };
+    let listed = if names.is_empty() {
+        String::new()
+    } else {
+        let more = if names.len() > SHOWN_COLUMNS {
+            ", …"
+        } else {
+            ""
+        };
+        let shown = names.iter().take(SHOWN_COLUMNS).copied();
+        format!(
+            " (there are {}{more})",
+            shown.collect::<Vec<_>>().join(", ")
+        )
+    };
+    format!("there is no column {written}{listed}{hint}")
 }
 
 /// The message without DataFusion's prefix and help.

@@ -6,10 +6,11 @@ use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     AccessExpr, CaseWhen, CastKind, CeilFloorKind, DateTimeField, DuplicateTreatment, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    Interval, ObjectName, TrimWhereField, UnaryOperator, Value,
+    Interval, NullTreatment, ObjectName, TrimWhereField, UnaryOperator, Value,
 };
 
-use crate::error::Failure;
+use super::rewrite::placed;
+use crate::error::{Failure, closest};
 use crate::functions::collection::ARRAY;
 use crate::functions::condition::NUMBER;
 use crate::functions::{cast, engine_name};
@@ -233,6 +234,11 @@ fn cast_to(expression: Expr, kind: &str) -> Expr {
     call(cast::NAME, vec![expression, string(kind)])
 }
 
+/// An expression in a type.
+pub(crate) fn convert(expression: Expr, kind: &HiveType) -> Expr {
+    cast_to(expression, &kind.to_string())
+}
+
 fn whole(name: &str, expr: &mut Box<Expr>, field: &CeilFloorKind) -> Result<Expr, Failure> {
     match field {
         CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => Ok(call(name, vec![take(expr)])),
@@ -380,6 +386,25 @@ fn rewrite_function(
                 list.args = arguments.into_iter().map(number).collect();
             }
         }
+        // `first_value(x, true)` leaves out NULLs.
+        "first_value" | "last_value" | "first" | "last" => {
+            if let (FunctionArguments::List(list), Some([value, skips])) = (
+                &mut function.args,
+                arguments.and_then(|all| <[Expr; 2]>::try_from(all).ok()),
+            ) {
+                let Expr::Value(skips) = skips else {
+                    return Err(wrong("TRUE or FALSE behind its value"));
+                };
+                match skips.value {
+                    Value::Boolean(true) => {
+                        function.null_treatment = Some(NullTreatment::IgnoreNulls);
+                    }
+                    Value::Boolean(false) => {}
+                    _ => return Err(wrong("TRUE or FALSE behind its value")),
+                }
+                list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))];
+            }
+        }
         "map" => {
             let arguments = arguments
                 .filter(|all| all.len().is_multiple_of(2))
@@ -445,7 +470,10 @@ fn rewrite_function(
     }
     let name = engine_name(&written);
     if !functions.contains(name) {
-        return Err(Failure::unsupported(format!("the function {written}")));
+        let hint = closest(&written, functions.iter().map(String::as_str));
+        let hint = hint.map_or_else(String::new, |name| format!(" (did you mean {name}?)"));
+        let failure = Failure::unsupported(format!("the function {written}{hint}"));
+        return Err(placed(failure, &function.name));
     }
     function.name = ObjectName::from(vec![Ident::new(name)]);
     Ok(None)

@@ -2,8 +2,8 @@
 //! types ([`operators`]), and a session of DataFusion is made per statement ([`context`]).
 
 pub(crate) mod context;
-mod expression;
+pub(crate) mod expression;
 mod lateral;
 mod operators;
 mod rewrite;
-mod select;
+pub(crate) mod select;

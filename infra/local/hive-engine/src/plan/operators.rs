@@ -14,6 +14,7 @@ use sqlparser::ast::BinaryOperator;
 
 use crate::error::Failure;
 use crate::functions::cast::NAME as CAST;
+use crate::functions::operator::wide_result;
 use crate::functions::udf::external;
 
 /// Plans binary operators.
@@ -66,6 +67,14 @@ fn as_int(expression: Expr) -> Expr {
     }
 }
 
+/// A DATE and an interval of days or less make a TIMESTAMP in Hive; months leave it a DATE.
+fn moves_by_time(kind: &DataType, interval: &Expr) -> bool {
+    let Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) = interval else {
+        return false;
+    };
+    *kind == DataType::Date32 && (interval.days != 0 || interval.nanoseconds != 0)
+}
+
 /// A whole constant beside a decimal is a decimal of just its digits, so that the result is no wider than it need be.
 fn as_decimal(expression: Expr, other: &DataType) -> Expr {
     match (expression, other) {
@@ -111,7 +120,24 @@ impl ExprPlanner for HiveOperators {
         let (left, right) = match op {
             BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply => {
                 let (left, right) = (as_int(left), as_int(right));
-                if texts == [true, true] || (texts[0] && numbers[1]) || (numbers[0] && texts[1]) {
+                let types = [left.get_type(schema)?, right.get_type(schema)?];
+                let (sign, function) = match op {
+                    BinaryOperator::Plus => ('+', "hive_add"),
+                    BinaryOperator::Minus => ('-', "hive_subtract"),
+                    _ => ('*', "hive_multiply"),
+                };
+                if wide_result(sign, &types).is_some() {
+                    let planned = self.call(function, vec![left, right])?;
+                    return Ok(PlannerResult::Planned(planned));
+                }
+                if moves_by_time(&left_type, &right) {
+                    (self.cast(left, "timestamp")?, right)
+                } else if moves_by_time(&right_type, &left) {
+                    (left, self.cast(right, "timestamp")?)
+                } else if texts == [true, true]
+                    || (texts[0] && numbers[1])
+                    || (numbers[0] && texts[1])
+                {
                     (self.cast(left, "double")?, self.cast(right, "double")?)
                 } else {
                     (left, right)
@@ -175,6 +201,24 @@ impl ExprPlanner for HiveOperators {
                 Ok(PlannerResult::Planned(Expr::ScalarFunction(
                     ScalarFunction::new_udf(array_element_udf(), vec![access.expr, place]),
                 )))
+            }
+            GetFieldAccess::ListIndex { key } => {
+                // A constant key of a map, in the type of its keys.
+                let key = match (*key, access.expr.get_type(schema)?) {
+                    (Expr::Literal(value, metadata), DataType::Map(entries, _)) => {
+                        match entries.data_type() {
+                            DataType::Struct(pair) => {
+                                Expr::Literal(value.cast_to(pair[0].data_type())?, metadata)
+                            }
+                            _ => Expr::Literal(value, metadata),
+                        }
+                    }
+                    (key, _) => key,
+                };
+                Ok(PlannerResult::Original(RawFieldAccessExpr {
+                    field_access: GetFieldAccess::ListIndex { key: Box::new(key) },
+                    expr: access.expr,
+                }))
             }
             field_access => Ok(PlannerResult::Original(RawFieldAccessExpr {
                 field_access,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, TableAlias, TableFactor, VisitMut, VisitorMut,
+    Expr, Ident, ObjectName, Query, Select, Spanned, TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 
 use super::{expression, select};
@@ -127,7 +127,10 @@ impl Rewriter<'_> {
         let key = (database, table);
         let found = match self.needs.tables.get(&key) {
             Some(table) => table.clone(),
-            None => self.metastore.existing_table(&key.0, &key.1)?,
+            None => self
+                .metastore
+                .existing_table(&key.0, &key.1)
+                .map_err(|failure| placed(failure, name))?,
         };
         if let Some(view) = &found.view {
             let tokens = tokenize(&view.text)?;
@@ -141,7 +144,11 @@ impl Rewriter<'_> {
                 self.depth + 1,
             )
             .map_err(|failure| {
-                Failure::semantic(format!("the view {}: {failure}", found.full_name()))
+                let view = found.full_name();
+                placed(
+                    Failure::semantic(format!("the view {view}: {failure}")),
+                    name,
+                )
             })?;
             let name = alias
                 .take()
@@ -181,6 +188,14 @@ impl Rewriter<'_> {
         ]);
         self.needs.tables.insert(key, found);
         Ok(())
+    }
+}
+
+/// At the place of a name.
+pub(super) fn placed(failure: Failure, name: &ObjectName) -> Failure {
+    match name.0.first().map(Spanned::span) {
+        Some(span) => failure.at(span.start.line, span.start.column),
+        None => failure,
     }
 }
 

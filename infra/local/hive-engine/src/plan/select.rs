@@ -104,7 +104,50 @@ pub(super) fn rewrite_select(
             _ => {}
         }
     }
+    tell_apart(&mut select.projection);
     Ok(())
+}
+
+/// Stands between the name of a column that is selected twice and a number.
+const REPEATED: char = '\u{1}';
+
+/// The name of a result's column as the query writes it.
+pub(crate) fn shown_name(name: &str) -> &str {
+    name.split(REPEATED).next().unwrap_or(name)
+}
+
+/// `SELECT a, a` has two columns of one name in Hive; the planner wants different ones.
+fn tell_apart(items: &mut [SelectItem]) {
+    let mut seen: Vec<Vec<String>> = Vec::new();
+    for (index, item) in items.iter_mut().enumerate() {
+        let (parts, expression) = match item {
+            SelectItem::UnnamedExpr(expression @ Expr::Identifier(_)) => {
+                (vec![expression.to_string().replace('`', "")], expression)
+            }
+            SelectItem::UnnamedExpr(expression @ Expr::CompoundIdentifier(_)) => {
+                let Expr::CompoundIdentifier(parts) = &*expression else {
+                    continue;
+                };
+                let parts = parts.iter().map(|part| part.value.clone()).collect();
+                (parts, expression)
+            }
+            SelectItem::ExprWithAlias { expr, alias } => (vec![alias.value.clone()], expr),
+            _ => continue,
+        };
+        let same = |other: &Vec<String>| {
+            *other == parts
+                || (other.last() == parts.last() && (other.len() == 1 || parts.len() == 1))
+        };
+        if seen.iter().any(same) {
+            let name = parts.last().cloned().unwrap_or_default();
+            *item = SelectItem::ExprWithAlias {
+                expr: expression.clone(),
+                alias: Ident::with_quote('`', format!("{name}{REPEATED}{index}")),
+            };
+        } else {
+            seen.push(parts);
+        }
+    }
 }
 
 /// `GROUP BY a, b WITH ROLLUP` and its like, in the form that the planner knows.
@@ -143,6 +186,20 @@ fn name_grouping(select: &mut Select) {
     if modifiers.is_empty() {
         return;
     }
+    // It keeps its name, which ORDER BY may use.
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(Expr::Identifier(name)) = item
+            && name.value == "grouping__id"
+        {
+            *item = SelectItem::ExprWithAlias {
+                expr: Expr::Identifier(name.clone()),
+                alias: name.clone(),
+            };
+        }
+    }
+    let GroupByExpr::Expressions(expressions, _) = &select.group_by else {
+        return;
+    };
     let arguments = expressions.iter().map(ToString::to_string);
     let text = format!("grouping({})", arguments.collect::<Vec<_>>().join(", "));
     let Ok(query) = tokenize(&format!("select {text}")).and_then(|tokens| parse_query(&tokens, ""))

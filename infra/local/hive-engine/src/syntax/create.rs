@@ -268,6 +268,7 @@ pub(super) fn format(reader: &mut Reader<'_>, format: &mut FormatClause) -> Resu
             format.stored_as = Some(match class {
                 "TextInputFormat" => "TEXTFILE".to_owned(),
                 "OrcInputFormat" => "ORC".to_owned(),
+                "MapredParquetInputFormat" => "PARQUET".to_owned(),
                 _ => return Err(Failure::unsupported(format!("INPUTFORMAT {input}"))),
             });
             return Ok(());

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::Query;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use super::dialect::HiveQl;
 use crate::error::Failure;
@@ -35,6 +35,10 @@ pub(crate) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, Failure> {
             Token::DoubleEq => Token::Eq,
             other => other,
         };
+        if let Some(number) = typed_number(&token, span, tokens.last()) {
+            tokens.extend(number);
+            continue;
+        }
         // Neighbouring literals are one literal in Hive.
         if let (Token::SingleQuotedString(more), Some(last)) = (&token, tokens.last_mut())
             && let Token::SingleQuotedString(value) = &mut last.token
@@ -46,6 +50,55 @@ pub(crate) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, Failure> {
         tokens.push(TokenWithSpan { token, span });
     }
     Ok(tokens)
+}
+
+/// `3L`, `3S`, `3Y` and `3BD` as casts of `3`; nothing behind `1.5` for the `BD` of `1.5BD`.
+fn typed_number(
+    token: &Token,
+    span: Span,
+    last: Option<&TokenWithSpan>,
+) -> Option<Vec<TokenWithSpan>> {
+    let (digits, kind) = match token {
+        Token::Number(digits, true) => (digits.as_str(), "bigint"),
+        Token::Word(word) if word.quote_style.is_none() => {
+            let follows = last.is_some_and(|last| {
+                matches!(last.token, Token::Number(_, false)) && last.span.end == span.start
+            });
+            if follows && word.value == "bd" {
+                return Some(Vec::new());
+            }
+            let end = word.value.find(|next: char| !next.is_ascii_digit())?;
+            let kind = match &word.value[end..] {
+                "l" => "bigint",
+                "s" => "smallint",
+                "y" => "tinyint",
+                "bd" => "decimal",
+                _ => return None,
+            };
+            (&word.value[..end], kind)
+        }
+        _ => return None,
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut tokens = vec![
+        Token::make_keyword("cast"),
+        Token::LParen,
+        Token::Number(digits.to_owned(), false),
+        Token::make_keyword("as"),
+        Token::make_word(kind, None),
+    ];
+    if kind == "decimal" {
+        tokens.extend([
+            Token::LParen,
+            Token::Number(digits.len().to_string(), false),
+            Token::RParen,
+        ]);
+    }
+    tokens.push(Token::RParen);
+    let placed = tokens.into_iter();
+    Some(placed.map(|token| TokenWithSpan { token, span }).collect())
 }
 
 /// Hive's escapes. An unknown escape loses its backslash; `\%` and `\_` keep it, for LIKE.
@@ -222,6 +275,15 @@ mod tests {
     fn reads_escapes_as_hive_does() {
         assert_eq!(strings(r"'a\tb\\d\d\'x\u0041\101\%'"), ["a\tb\\dd'xAA\\%"]);
         assert_eq!(strings(r#""double \" quoted""#), ["double \" quoted"]);
+    }
+
+    #[test]
+    fn a_letter_behind_a_number_is_its_type() {
+        assert_eq!(
+            strings("3L, 12BD, 1.5BD").join(" "),
+            "cast ( 3 as bigint ) , cast ( 12 as decimal ( 2 ) ) , 1.5"
+        );
+        assert_eq!(strings("1x, t1, `3l`"), ["1x", ",", "t1", ",", "`3l`"]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::text::open::is_splittable;
 /// Smaller ranges are not worth a thread's while.
 const SMALLEST_RANGE: u64 = 1 << 20;
 
-/// How many times fewer bytes ORC files usually have than their columns in memory.
+/// How many times fewer bytes ORC and Parquet files usually have than their columns in memory.
 const ORC_PACKS: u64 = 4;
 
 /// The virtual column with the address of a row's file.
@@ -143,7 +143,7 @@ impl HiveTable {
         // A footer is found from the file's end.
         let has_footer = match table.format {
             FileFormat::Textfile => TextFormat::of(table).map_err(external)?.footer_lines > 0,
-            FileFormat::Orc => false,
+            FileFormat::Orc | FileFormat::Parquet => false,
         };
         let mut parts = Vec::new();
         for (values, location) in chosen {
@@ -155,8 +155,11 @@ impl HiveTable {
             for file in self.files(directory)?.iter() {
                 parts.push(FilePart {
                     address: format!("{}/{}", location.trim_end_matches('/'), file.name),
-                    is_splittable: !has_footer
-                        && (table.format == FileFormat::Orc || is_splittable(&file.path)),
+                    is_splittable: match table.format {
+                        FileFormat::Textfile => !has_footer && is_splittable(&file.path),
+                        FileFormat::Orc => true,
+                        FileFormat::Parquet => false,
+                    },
                     path: file.path.clone(),
                     bytes: file.bytes,
                     range: 0..u64::MAX,
@@ -233,7 +236,7 @@ impl TableProvider for HiveTable {
         }
         let text = match self.table.format {
             FileFormat::Textfile => Some(TextFormat::of(&self.table).map_err(external)?),
-            FileFormat::Orc => None,
+            FileFormat::Orc | FileFormat::Parquet => None,
         };
         let sources: Vec<Source> = columns
             .iter()
@@ -245,7 +248,7 @@ impl TableProvider for HiveTable {
                 .any(|source| matches!(source, Source::Offset))
         {
             return Err(external(Failure::unsupported(
-                "BLOCK__OFFSET__INSIDE__FILE on an ORC table",
+                "BLOCK__OFFSET__INSIDE__FILE on a table that is no text",
             )));
         }
         let groups = balance(parts, state.config().target_partitions());
@@ -255,6 +258,7 @@ impl TableProvider for HiveTable {
                 sources.clone(),
                 text.clone(),
                 stripe_filter.clone(),
+                self.table.format == FileFormat::Parquet,
                 parts,
                 state.config().batch_size(),
             ))
@@ -269,7 +273,7 @@ impl TableProvider for HiveTable {
         )?;
         let unpacked = match self.table.format {
             FileFormat::Textfile => bytes,
-            FileFormat::Orc => bytes.saturating_mul(ORC_PACKS),
+            FileFormat::Orc | FileFormat::Parquet => bytes.saturating_mul(ORC_PACKS),
         };
         Ok(Arc::new(SizedScan::new(
             Arc::new(scan),

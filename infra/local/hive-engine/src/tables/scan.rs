@@ -18,6 +18,7 @@ use super::prune::partition_column;
 use crate::functions::udf::external;
 use crate::orc::prune::StripeFilter;
 use crate::orc::read::{OrcColumn, OrcReader};
+use crate::parquet::read::ParquetReader;
 use crate::text::format::TextFormat;
 use crate::text::read::{Columns, TextReader, Wanted};
 use crate::types::HiveType;
@@ -61,10 +62,11 @@ pub(super) struct FilePart {
 pub(super) struct Scan {
     schema: SchemaRef,
     sources: Vec<Source>,
-    /// Absent for ORC.
+    /// Absent for ORC and Parquet.
     text: Option<TextFormat>,
     /// For ORC.
     filter: Option<StripeFilter>,
+    is_parquet: bool,
     parts: Vec<FilePart>,
     batch_rows: usize,
 }
@@ -75,6 +77,7 @@ impl Scan {
         sources: Vec<Source>,
         text: Option<TextFormat>,
         filter: Option<StripeFilter>,
+        is_parquet: bool,
         parts: Vec<FilePart>,
         batch_rows: usize,
     ) -> Self {
@@ -83,6 +86,7 @@ impl Scan {
             sources,
             text,
             filter,
+            is_parquet,
             parts,
             batch_rows,
         }
@@ -103,6 +107,7 @@ impl PartitionStream for Scan {
             sources: self.sources.clone(),
             text: self.text.clone(),
             filter: self.filter.clone(),
+            is_parquet: self.is_parquet,
             parts: self.parts.clone(),
             batch_rows: self.batch_rows,
         };
@@ -140,10 +145,11 @@ impl PartitionStream for Scan {
     }
 }
 
-/// A reader of either format.
+/// A reader of any format.
 enum Reader {
     Text(Box<TextReader>),
     Orc(OrcReader),
+    Parquet(Box<ParquetReader>),
 }
 
 impl Reader {
@@ -151,6 +157,7 @@ impl Reader {
         match self {
             Self::Text(reader) => reader.next_batch(most).map_err(external),
             Self::Orc(reader) => reader.next_batch(most).map_err(external),
+            Self::Parquet(reader) => reader.next_batch().map_err(external),
         }
     }
 }
@@ -174,6 +181,14 @@ impl Scan {
                 wanted.collect(),
             );
             return Ok(Reader::Text(Box::new(reader.map_err(external)?)));
+        }
+        if self.is_parquet {
+            let wanted = self.sources.iter().filter_map(|source| match source {
+                Source::Column { name, kind, .. } => Some((name.clone(), kind.clone())),
+                _ => None,
+            });
+            let reader = ParquetReader::open(&part.path, wanted.collect(), self.batch_rows);
+            return Ok(Reader::Parquet(Box::new(reader.map_err(external)?)));
         }
         let wanted = self.sources.iter().filter_map(|source| match source {
             Source::Column {

@@ -169,7 +169,9 @@ impl RowFormat {
                     escape,
                 })
             }
-            Serde::Orc => Err(Failure::semantic("an ORC table has no text format")),
+            Serde::Orc | Serde::Parquet => {
+                Err(Failure::semantic("only text tables have a text format"))
+            }
         }
     }
 }
