@@ -2,7 +2,8 @@
 //! executions that wait; and what a running execution takes of memory. `cargo bench -p states-language`.
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -35,6 +36,7 @@ const WAIT: &str = r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds
 const WAITING: usize = 1000;
 /// Enough for the pages of the allocator not to count.
 const MEASURED: usize = 20_000;
+const MEASURED_SECONDS: f64 = 1.5;
 
 fn input() -> String {
     let items: Vec<u32> = (0..40).collect();
@@ -79,6 +81,38 @@ fn transitions(criterion: &mut Criterion) {
         );
     }
     group.finish();
+}
+
+/// Transitions in a second of processor time, which other programs on the machine do not change: what is compared with
+/// other interpreters.
+fn report_transitions(_: &mut Criterion) {
+    let input = input();
+    for (name, definition) in MACHINES {
+        let machine = machine(definition);
+        let each = entered(&start(&machine, &input));
+        let (mut transitions, begun) = (0, processor_seconds());
+        let mut spent = 0.0;
+        while spent < MEASURED_SECONDS {
+            for _ in 0..200 {
+                black_box(start(&machine, &input));
+            }
+            transitions += 200 * each;
+            spent = processor_seconds() - begun;
+        }
+        println!("transitions: {name} {:.0}", transitions as f64 / spent);
+    }
+}
+
+/// What this thread has used of a processor; where the system does not say, the time that has passed.
+fn processor_seconds() -> f64 {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    let begun = BEGUN.get_or_init(Instant::now);
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = told.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
+    nanoseconds.map_or_else(
+        || begun.elapsed().as_secs_f64(),
+        |nanoseconds| nanoseconds / 1e9,
+    )
 }
 
 /// A thousand executions begin to wait, are all woken, and end.
@@ -130,5 +164,5 @@ fn resident_bytes() -> Option<u64> {
     Some(pages * 4096)
 }
 
-criterion_group!(benches, transitions, waiting);
+criterion_group!(benches, transitions, waiting, report_transitions);
 criterion_main!(benches);

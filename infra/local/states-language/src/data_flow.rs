@@ -54,6 +54,30 @@ impl DataFlow {
         }
     }
 
+    /// Whether there is nothing to evaluate for [`DataFlow::input`].
+    pub(crate) fn keeps_input(&self) -> bool {
+        match self {
+            Self::JsonPath(flow) => flow.keeps_input(),
+            Self::Jsonata(_) => true,
+        }
+    }
+
+    /// Whether there is nothing to evaluate for [`DataFlow::arguments`].
+    pub(crate) fn keeps_arguments(&self) -> bool {
+        match self {
+            Self::JsonPath(flow) => flow.keeps_arguments(),
+            Self::Jsonata(flow) => flow.keeps_arguments(),
+        }
+    }
+
+    /// Whether there is nothing to evaluate when the state is left: its result is its output, and it assigns nothing.
+    pub(crate) fn keeps_result(&self) -> bool {
+        match self {
+            Self::JsonPath(flow) => flow.keeps_result(),
+            Self::Jsonata(flow) => flow.keeps_result(),
+        }
+    }
+
     /// What the state works with, of its input.
     pub(crate) fn input(
         &self,

@@ -132,6 +132,8 @@ pub enum Arrival {
         task: TaskId,
         /// How it ended.
         status: Status,
+        /// Whether a redrive could take it up again.
+        redrivable: bool,
     },
     /// UpdateMapRun has changed what a Map run may do.
     MapRunLimits {

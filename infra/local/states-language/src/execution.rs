@@ -17,6 +17,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::history::Details;
 use crate::machine::shared;
 use crate::map_run::MapRun;
 use crate::payload::Payload;
@@ -328,7 +329,7 @@ impl Execution {
         &mut self,
         event_type: EventType,
         previous_event_id: u64,
-        details: EventDetails,
+        details: impl Into<Details>,
     ) -> u64 {
         let ends = matches!(
             event_type,
@@ -342,14 +343,11 @@ impl Execution {
             return previous_event_id;
         }
         let id = self.history.len() as u64 + 1;
-        self.history.push(HistoryEvent {
-            // AWS records milliseconds; more would not survive being written down.
-            timestamp: Timestamp::from_millisecond(self.now.as_millisecond()).unwrap_or(self.now),
-            event_type,
-            id,
-            previous_event_id,
-            details,
-        });
+        // AWS records milliseconds; more would not survive being written down.
+        let time = Timestamp::from_millisecond(self.now.as_millisecond()).unwrap_or(self.now);
+        let details = details.into();
+        let event = HistoryEvent::new(time, event_type, id, previous_event_id, details);
+        self.history.push(event);
         id
     }
 
@@ -358,7 +356,7 @@ impl Execution {
         &mut self,
         thread: ThreadId,
         event_type: EventType,
-        details: EventDetails,
+        details: impl Into<Details>,
     ) {
         let id = self.push(event_type, self.last_event(thread), details);
         self.set_last_event(thread, id);
@@ -369,7 +367,7 @@ impl Execution {
         &mut self,
         thread: ThreadId,
         event_type: EventType,
-        details: EventDetails,
+        details: impl Into<Details>,
     ) -> u64 {
         self.push(event_type, self.last_event(thread), details)
     }
@@ -405,7 +403,7 @@ impl Execution {
         status: Status,
         event_type: EventType,
         previous_event_id: u64,
-        details: EventDetails,
+        details: impl Into<Details>,
     ) {
         self.push(event_type, previous_event_id, details);
         for task in std::mem::take(&mut self.tasks).into_keys() {

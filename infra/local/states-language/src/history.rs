@@ -212,8 +212,7 @@ impl EventDetails {
         }
     }
 
-    /// Leaves out inputs, outputs, parameters and variables, as GetExecutionHistory does without `includeExecutionData`.
-    pub fn without_execution_data(&self) -> Self {
+    fn without_execution_data(self) -> Self {
         Self {
             input: None,
             output: None,
@@ -222,7 +221,45 @@ impl EventDetails {
             input_details: None,
             output_details: None,
             assigned_variables_details: None,
-            ..self.clone()
+            ..self
+        }
+    }
+}
+
+/// What an execution keeps of an event's details. Most events enter or leave a state, and there are many of them, so that
+/// these are kept in little space.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Details {
+    None,
+    /// A state is entered.
+    Entered {
+        name: Text,
+        input: Text,
+    },
+    /// A state is left, and assigns nothing.
+    Exited {
+        name: Text,
+        output: Text,
+    },
+    /// Of an iteration.
+    Iteration {
+        name: Text,
+        index: u64,
+    },
+    Other(Box<EventDetails>),
+}
+
+impl Details {
+    fn whole(&self) -> EventDetails {
+        match self {
+            Self::None => EventDetails::default(),
+            Self::Entered { name, input } => EventDetails::named(name).with_input(input),
+            Self::Exited { name, output } => EventDetails::named(name).with_output(output),
+            Self::Iteration { name, index } => EventDetails {
+                index: Some(*index),
+                ..EventDetails::named(name)
+            },
+            Self::Other(details) => (**details).clone(),
         }
     }
 }
@@ -238,8 +275,39 @@ pub struct HistoryEvent {
     pub id: u64,
     /// The event that led to this one; in a branch it follows the branch. 0 for the first.
     pub previous_event_id: u64,
-    /// Present for the types that have details.
-    pub details: EventDetails,
+    details: Details,
+}
+
+impl HistoryEvent {
+    pub(crate) fn new(
+        timestamp: Timestamp,
+        event_type: EventType,
+        id: u64,
+        previous_event_id: u64,
+        details: Details,
+    ) -> Self {
+        Self {
+            timestamp,
+            event_type,
+            id,
+            previous_event_id,
+            details,
+        }
+    }
+
+    /// Its details; of a type that has none they are empty.
+    pub fn details(&self) -> EventDetails {
+        self.details.whole()
+    }
+
+    /// The event without inputs, outputs, parameters and variables, as GetExecutionHistory shows it without
+    /// `includeExecutionData`.
+    pub fn without_execution_data(&self) -> Self {
+        Self {
+            details: self.details().without_execution_data().into(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Serialize for HistoryEvent {
@@ -254,9 +322,41 @@ impl Serialize for HistoryEvent {
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("previousEventId", &self.previous_event_id)?;
         if !self.event_type.details_field().is_empty() {
-            map.serialize_entry(self.event_type.details_field(), &self.details)?;
+            map.serialize_entry(self.event_type.details_field(), &self.details())?;
         }
         map.end()
+    }
+}
+
+/// The smallest form of them, so that what was written down reads as what was recorded.
+impl From<EventDetails> for Details {
+    fn from(details: EventDetails) -> Self {
+        let parts = (
+            &details.name,
+            &details.input,
+            &details.output,
+            details.index,
+        );
+        let small = match parts {
+            (Some(name), Some(input), None, None) => Self::Entered {
+                name: name.clone(),
+                input: input.clone(),
+            },
+            (Some(name), None, Some(output), None) => Self::Exited {
+                name: name.clone(),
+                output: output.clone(),
+            },
+            (Some(name), None, None, Some(index)) => Self::Iteration {
+                name: name.clone(),
+                index,
+            },
+            _ => Self::None,
+        };
+        // There may be more to them.
+        match small.whole() == details {
+            true => small,
+            false => Self::Other(Box::new(details)),
+        }
     }
 }
 
@@ -283,7 +383,7 @@ impl<'de> Deserialize<'de> for HistoryEvent {
             event_type: head.r#type,
             id: head.id,
             previous_event_id: head.previous_event_id,
-            details,
+            details: details.into(),
         })
     }
 }
@@ -299,7 +399,10 @@ mod tests {
             event_type: EventType::TaskStateEntered,
             id: 2,
             previous_event_id: 0,
-            details: EventDetails::named(&"Launch".into()).with_input(&"{\"a\": 1}".into()),
+            details: Details::Entered {
+                name: "Launch".into(),
+                input: "{\"a\": 1}".into(),
+            },
         };
         let json = serde_json::to_string(&event).expect("serialises");
         assert_eq!(
@@ -319,7 +422,7 @@ mod tests {
             event_type: EventType::LambdaFunctionStarted,
             id: 4,
             previous_event_id: 3,
-            details: EventDetails::default(),
+            details: Details::None,
         };
         assert_eq!(
             serde_json::to_string(&event).expect("serialises"),

@@ -4,6 +4,7 @@
 
 mod functions;
 mod java_random;
+mod reads;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use jsonata::{Expression, Limits, Members};
 use serde_json::Value;
 
 use functions::Surroundings;
+use reads::Reads;
 
 use crate::DiagnosticCode;
 use crate::scope::{EvaluationError, Scope};
@@ -33,7 +35,10 @@ pub(crate) struct Query {
     field: String,
     expression: Arc<Expression>,
     /// Every `$name` in it, without the dollar.
-    names: BTreeSet<String>,
+    names: Arc<BTreeSet<String>>,
+    reads: Arc<Reads>,
+    /// Whether it draws random numbers.
+    draws: bool,
 }
 
 impl PartialEq for Query {
@@ -80,11 +85,16 @@ impl Query {
             });
             return Err(refused.collect());
         }
+        let names = names(text);
         Ok(Self {
             text: text.to_owned(),
             field: field.to_owned(),
             expression: Arc::new(expression),
-            names: names(text),
+            reads: Arc::new(Reads::of(text)),
+            draws: ["random", "shuffle", "uuid"]
+                .iter()
+                .any(|name| names.contains(*name)),
+            names: Arc::new(names),
         })
     }
 
@@ -152,10 +162,7 @@ impl Query {
         if self.names.contains("states") {
             variables.push(("states".into(), self.states(scope)));
         }
-        let draws = ["random", "shuffle", "uuid"]
-            .iter()
-            .any(|name| self.names.contains(*name));
-        let mut surroundings = Surroundings::of(scope, draws);
+        let mut surroundings = Surroundings::of(scope, self.draws);
         let limits = Limits {
             depth: DEEPEST,
             steps: MOST_STEPS,
@@ -177,36 +184,21 @@ impl Query {
 
     /// `$states`, as far as the expression looks at it.
     fn states(&self, scope: &Scope<'_>) -> jsonata::Value {
-        let mut states = Members::new();
-        let mut show = |member: &str, value: &dyn Fn() -> jsonata::Value| {
-            if self.looks_at_states(member) {
-                states.insert(member.into(), value());
-            }
-        };
-        show("input", &|| jsonata::Value::from_json(scope.input));
-        show("context", &|| {
-            jsonata::Value::from_json(scope.context.value())
-        });
-        if let Some(result) = scope.result {
-            show("result", &|| jsonata::Value::from_json(result));
+        let mut states = Members::default();
+        if let Some(read) = &self.reads.input {
+            states.insert("input".into(), read.value(scope.input));
         }
-        if let Some(error) = scope.error_output {
-            show("errorOutput", &|| jsonata::Value::from_json(error));
+        if let Some(read) = &self.reads.context {
+            let context = scope.context.part(read.deep());
+            states.insert("context".into(), jsonata::Value::from_json(&context));
+        }
+        if let (Some(read), Some(result)) = (&self.reads.result, scope.result) {
+            states.insert("result".into(), read.value(result));
+        }
+        if let (Some(read), Some(error)) = (&self.reads.error_output, scope.error_output) {
+            states.insert("errorOutput".into(), read.value(error));
         }
         jsonata::Value::Object(Rc::new(states))
-    }
-
-    /// Whether a member of `$states` may matter: `$states` alone is all of them.
-    fn looks_at_states(&self, member: &str) -> bool {
-        self.text.split("$states").skip(1).any(|after| {
-            let path = after.trim_start().strip_prefix('.').map(str::trim_start);
-            path.is_none_or(|path| {
-                ["input", "context", "result", "errorOutput"]
-                    .iter()
-                    .find(|known| path.starts_with(**known))
-                    .is_none_or(|known| *known == member)
-            })
-        })
     }
 }
 

@@ -101,6 +101,26 @@ impl Path {
         })
     }
 
+    /// Evaluates what follows the first so many segments, from the value that those lead to. Filters that refer to the root
+    /// have none here.
+    pub(crate) fn evaluate_after<'v>(
+        &self,
+        segments: usize,
+        value: &'v Value,
+    ) -> Result<Cow<'v, Value>, PathError> {
+        let rest = self.segments.get(segments..).unwrap_or_default();
+        let refers = |segment: &Segment| {
+            matches!(
+                segment,
+                Segment::Filter(_) | Segment::Function(_) | Segment::Scan
+            )
+        };
+        if rest.iter().any(refers) {
+            return Err(PathError::NoResults(self.text.clone()));
+        }
+        evaluate::evaluate(rest, self.is_definite(), value)
+    }
+
     /// Evaluates the path from the value of its root.
     pub(crate) fn evaluate<'v>(&self, root: &'v Value) -> Result<Cow<'v, Value>, PathError> {
         evaluate::evaluate(&self.segments, self.is_definite(), root)

@@ -45,6 +45,10 @@ mod template;
 mod text;
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod specification;
+#[cfg(test)]
 mod test_driver;
 
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity, diagnose};

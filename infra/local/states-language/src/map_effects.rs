@@ -99,6 +99,10 @@ pub struct StartChild {
     pub input: Text,
     /// What decides its randomness.
     pub seed: u64,
+    /// It has run before without success: one of the type STANDARD goes on from where it was, one of the type EXPRESS begins
+    /// anew.
+    #[serde(default)]
+    pub redriven: bool,
 }
 
 /// What becomes of results when they are written.

@@ -90,9 +90,21 @@ pub struct MapRun {
     pub item_counts: MapRunCounts,
     /// Its child executions.
     pub execution_counts: MapRunCounts,
+    /// How often it has been redriven.
+    #[serde(default)]
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    #[serde(default)]
+    pub redriven_at: Option<Timestamp>,
 }
 
 impl MapRun {
+    /// Counts one child, and the items in it.
+    pub(crate) fn count(&mut self, items: u64, change: impl Fn(&mut MapRunCounts, u64)) {
+        change(&mut self.item_counts, items);
+        change(&mut self.execution_counts, 1);
+    }
+
     /// Whether more has failed than is tolerated. Without any limit nothing is.
     pub(crate) fn exceeds_tolerance(&self) -> bool {
         let failed = self.item_counts.failed + self.item_counts.timed_out;
@@ -136,6 +148,8 @@ mod tests {
             },
             item_counts: counts,
             execution_counts: counts,
+            redrive_count: 0,
+            redriven_at: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A JSON value together with its text. States hand payloads on; the text is what the history shows, and it stays as it was
 //! written for as long as nothing changes the value, as AWS does it.
 
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::Text;
+
+/// Bytes of a buffer that is used again.
+const LARGEST_KEPT: usize = 1 << 16;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Payload {
@@ -25,22 +29,22 @@ impl Payload {
     }
 
     /// A list of payloads, each of which keeps its text.
-    pub(crate) fn list(payloads: &[Payload]) -> Self {
-        let mut text = String::from("[");
-        for (position, payload) in payloads.iter().enumerate() {
+    pub(crate) fn list(payloads: Vec<Payload>) -> Self {
+        let length: usize = payloads.iter().map(|payload| payload.size() + 1).sum();
+        let mut text = String::with_capacity(length + 1);
+        text.push('[');
+        let mut values = Vec::with_capacity(payloads.len());
+        for (position, payload) in payloads.into_iter().enumerate() {
             if position > 0 {
                 text.push(',');
             }
             text.push_str(&payload.text);
+            // Mostly nobody else has it any more.
+            values.push(Arc::unwrap_or_clone(payload.value));
         }
         text.push(']');
         Self {
-            value: Arc::new(
-                payloads
-                    .iter()
-                    .map(|payload| (*payload.value).clone())
-                    .collect(),
-            ),
+            value: Arc::new(Value::Array(values)),
             text: text.into(),
         }
     }
@@ -61,11 +65,37 @@ impl Payload {
 
 impl From<Value> for Payload {
     fn from(value: Value) -> Self {
+        Self::from(Shared::from(value))
+    }
+}
+
+impl From<Shared> for Payload {
+    fn from(value: Shared) -> Self {
         Self {
-            text: value.to_string().into(),
-            value: Arc::new(value),
+            text: write(&value),
+            value: value.0,
         }
     }
+}
+
+/// The value as text. The buffer is kept for the next one: most texts are short, and there are many.
+fn write(value: &Value) -> Text {
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.clear();
+        let written = serde_json::to_writer(&mut *buffer, value).is_ok();
+        let text = match str::from_utf8(buffer) {
+            Ok(text) if written => Text::from(text),
+            // Neither happens to a value.
+            _ => Text::from(value.to_string()),
+        };
+        if buffer.capacity() > LARGEST_KEPT {
+            *buffer = Vec::new();
+        }
+        text
+    })
 }
 
 /// A value that several hold: a variable that branches see, or an item of a Map.

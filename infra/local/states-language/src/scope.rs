@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::jsonpath::{Path, PathError, Root};
+use crate::jsonpath::{Path, PathError, Root, Segment};
 use crate::payload::Shared;
 use crate::random::Random;
 
@@ -78,7 +78,10 @@ impl<'a> Scope<'a> {
     pub(crate) fn look(&self, path: &Path) -> Result<std::borrow::Cow<'a, Value>, EvaluationError> {
         let root = match path.root() {
             Root::Input => self.input,
-            Root::Context => self.context.value(),
+            Root::Context => match self.look_into_context(path) {
+                Some(found) => return Ok(found),
+                None => self.context.value(),
+            },
             Root::Variable(name) => match self.variables.get(name) {
                 Some(value) => value,
                 None => {
@@ -93,6 +96,31 @@ impl<'a> Scope<'a> {
             path: path.text().to_owned(),
             error,
         })
+    }
+
+    /// What a path finds in the context object, if the whole need not be made for it. What it does not find here it looks
+    /// for there, so that errors are those of the whole.
+    fn look_into_context(&self, path: &Path) -> Option<std::borrow::Cow<'a, Value>> {
+        match path.segments() {
+            [
+                Segment::Field(map),
+                Segment::Field(item),
+                Segment::Field(value),
+                ..,
+            ] if (map.as_str(), item.as_str(), value.as_str()) == ("Map", "Item", "Value") => {
+                path.evaluate_after(3, self.context.item_value()?).ok()
+            }
+            [Segment::Field(outer), Segment::Field(inner)] => self.context.member(outer, inner),
+            [Segment::Field(outer), Segment::Field(inner), ..]
+                if (outer.as_str(), inner.as_str()) == ("Execution", "Input") =>
+            {
+                match self.context.member(outer, inner)? {
+                    std::borrow::Cow::Borrowed(input) => path.evaluate_after(2, input).ok(),
+                    std::borrow::Cow::Owned(_) => None,
+                }
+            }
+            _ => None,
+        }
     }
 
     /// The same scope over another input.

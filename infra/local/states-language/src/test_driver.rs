@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    Arrival, Effect, Execution, Identity, StartTask, StateMachine, Status, TaskId, TimerId,
+    Arrival, Effect, Execution, Identity, StartChild, StartTask, StateMachine, Status, TaskId,
+    TimerId,
 };
 
 /// What a resource does.
@@ -33,6 +34,11 @@ pub(crate) struct Driver<'a> {
     asked: VecDeque<Effect>,
     /// What a reader finds; `None` when it fails.
     items: Option<Value>,
+    /// The children that have ended, by name.
+    children: BTreeMap<String, Execution>,
+    redrivable: bool,
+    /// What a child comes to, if its own machine does not decide it.
+    child_answer: Option<Box<dyn FnMut(&StartChild) -> Result<Value, &'static str> + 'a>>,
     /// Every effect so far.
     pub(crate) effects: Vec<Effect>,
 }
@@ -59,6 +65,9 @@ impl<'a> Driver<'a> {
             interrupted: false,
             asked: VecDeque::new(),
             items: None,
+            children: BTreeMap::new(),
+            redrivable: true,
+            child_answer: None,
             effects: Vec::new(),
         }
     }
@@ -87,6 +96,36 @@ impl<'a> Driver<'a> {
         while self.execution.status() == &Status::Running && self.step() {}
         self.take_effects();
         (self.execution, self.effects)
+    }
+
+    /// Children that come to what the closure says: an output or an error's name.
+    pub(crate) fn with_children(
+        mut self,
+        answer: impl FnMut(&StartChild) -> Result<Value, &'static str> + 'a,
+    ) -> Self {
+        self.child_answer = Some(Box::new(answer));
+        self
+    }
+
+    /// Children whose history has no more room.
+    pub(crate) fn with_full_children(mut self) -> Self {
+        self.redrivable = false;
+        self
+    }
+
+    /// Redrives the execution, which has ended, and runs it to its end.
+    pub(crate) fn redriven(&mut self) -> Execution {
+        assert!(self.execution.redrive(self.now), "it can be redriven");
+        while self.execution.status() == &Status::Running && self.step() {}
+        self.take_effects();
+        self.execution.clone()
+    }
+
+    /// As `run`, and can be redriven after it.
+    pub(crate) fn run_once(&mut self) -> Execution {
+        while self.execution.status() == &Status::Running && self.step() {}
+        self.take_effects();
+        self.execution.clone()
     }
 
     pub(crate) fn deliver(&mut self, arrival: Arrival) -> bool {
@@ -156,19 +195,51 @@ impl<'a> Driver<'a> {
                 task: request.task,
                 output: json!({"MapRunArn": request.map_run_arn, "pending": request.pending.len()}),
             },
+            Effect::StartChild(start) if self.child_answer.is_some() => {
+                let answer = self.child_answer.as_mut().map(|answer| answer(&start));
+                let status = match answer {
+                    Some(Err(error)) => Status::Failed {
+                        error: Some(error.to_owned()),
+                        cause: None,
+                    },
+                    other => Status::Succeeded {
+                        output: other
+                            .and_then(Result::ok)
+                            .unwrap_or_default()
+                            .to_string()
+                            .into(),
+                    },
+                };
+                Arrival::ChildEnded {
+                    task: start.task,
+                    status,
+                    redrivable: true,
+                }
+            }
             Effect::StartChild(start) => {
-                let machine = self.execution.machine().item_processor(start.state);
-                let machine = Arc::new(machine.expect("it is distributed"));
-                let identity = Identity::named("machine/label", &start.name, self.now);
-                let child = Execution::start(machine, identity, &start.input, start.seed, self.now)
-                    .expect("the input is JSON");
+                let child = self.child(&start);
+                self.children.insert(start.name, child.clone());
                 Arrival::ChildEnded {
                     task: start.task,
                     status: child.status().clone(),
+                    redrivable: self.redrivable,
                 }
             }
             other => panic!("not of a distributed Map: {other:?}"),
         }
+    }
+
+    /// A child, run or redriven to where it waits.
+    fn child(&mut self, start: &StartChild) -> Execution {
+        if let Some(mut child) = self.children.remove(&start.name).filter(|_| start.redriven) {
+            child.redrive(self.now);
+            return child;
+        }
+        let machine = self.execution.machine().item_processor(start.state);
+        let machine = Arc::new(machine.expect("it is distributed"));
+        let identity = Identity::named("machine/label", &start.name, self.now);
+        Execution::start(machine, identity, &start.input, start.seed, self.now)
+            .expect("the input is JSON")
     }
 
     fn take_effects(&mut self) {

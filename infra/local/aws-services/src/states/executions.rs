@@ -206,6 +206,8 @@ pub(super) fn described(run: &Run, now: Timestamp) -> Value {
         answer["redriveDate"] = seconds(redriven);
     }
     answer["redriveStatus"] = match redrive::obstacle_of(run, now) {
+        // Only with its Map run.
+        None if run.map_run.is_some() => "REDRIVABLE_BY_MAP_RUN".into(),
         None => "REDRIVABLE".into(),
         Some(reason) => {
             answer["redriveStatusReason"] = reason.into();

@@ -23,11 +23,11 @@ impl StepFunctions {
         let events = run.with_execution(|execution| {
             page.into_iter()
                 .map(|index| {
-                    let mut event = execution.history()[index].clone();
-                    if !with_data {
-                        event.details = event.details.without_execution_data();
+                    let event = &execution.history()[index];
+                    match with_data {
+                        true => serde_json::to_value(event),
+                        false => serde_json::to_value(event.without_execution_data()),
                     }
-                    serde_json::to_value(event)
                 })
                 .collect::<Result<Vec<Value>, _>>()
         });

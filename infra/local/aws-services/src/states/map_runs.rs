@@ -12,7 +12,7 @@ use virtual_time::Work;
 
 use super::outcome::{TaskFailure, arrival};
 use super::run::Run;
-use super::{StepFunctions, item_reader, names, pages, required, result_writer, seconds};
+use super::{StepFunctions, item_reader, names, pages, redrive, required, result_writer, seconds};
 use crate::failure::ServiceError;
 
 impl StepFunctions {
@@ -47,14 +47,48 @@ impl StepFunctions {
         work: Work,
     ) -> Option<(Arrival, Work)> {
         let task = start.task;
-        let child = match self.begin_child(parent, &start, &work) {
+        if !parent.awaits(task) {
+            return None;
+        }
+        let earlier = match start.redriven && start.child_type == ChildType::Standard {
+            true => self.earlier_child(parent, &start),
+            false => Ok(None),
+        };
+        let begun = match earlier {
+            Ok(Some(child)) => match redrive::obstacle_of(&child, self.context.clock.now()) {
+                // Its last failure is permanent.
+                Some(_) => {
+                    let status = child.status();
+                    let redrivable = false;
+                    let arrival = Arrival::ChildEnded {
+                        task,
+                        status,
+                        redrivable,
+                    };
+                    return Some((arrival, work));
+                }
+                None => self
+                    .revive(&child, &work)
+                    .map(|()| child)
+                    .map_err(ServiceError::from),
+            },
+            Ok(None) => self.begin_child(parent, &start, &work),
+            Err(error) => Err(error),
+        };
+        let child = match begun {
             Ok(child) => child,
             Err(error) => {
                 let status = Status::Failed {
                     error: Some("States.Runtime".to_owned()),
                     cause: Some(error.to_string()),
                 };
-                return Some((Arrival::ChildEnded { task, status }, work));
+                let redrivable = true;
+                let arrival = Arrival::ChildEnded {
+                    task,
+                    status,
+                    redrivable,
+                };
+                return Some((arrival, work));
             }
         };
         if !parent.adopt(task, &child.arn) {
@@ -63,8 +97,26 @@ impl StepFunctions {
         }
         let work = child.ended(work).await;
         parent.release(task);
-        let status = child.status();
-        Some((Arrival::ChildEnded { task, status }, work))
+        let (status, has_room) =
+            child.with_execution(|execution| (execution.status().clone(), execution.has_room()));
+        let arrival = Arrival::ChildEnded {
+            task,
+            status,
+            redrivable: has_room,
+        };
+        Some((arrival, work))
+    }
+
+    /// The child as an earlier attempt of its Map run left it; `None` if it had not begun.
+    fn earlier_child(
+        &self,
+        parent: &Run,
+        start: &StartChild,
+    ) -> Result<Option<Arc<Run>>, ServiceError> {
+        let machine = parent.with_execution(|execution| {
+            format!("{}/{}", execution.identity().state_machine_arn, start.label)
+        });
+        self.find_run(&names::execution_arn(&machine, &start.name))
     }
 
     fn begin_child(
@@ -129,8 +181,11 @@ impl StepFunctions {
             "toleratedFailureCount": limits.tolerated_failure_count.unwrap_or(0),
             "itemCounts": map_run.item_counts,
             "executionCounts": map_run.execution_counts,
-            "redriveCount": 0,
+            "redriveCount": map_run.redrive_count,
         });
+        if let Some(redriven) = map_run.redriven_at {
+            answer["redriveDate"] = seconds(redriven);
+        }
         if let Some(ended) = map_run.ended_at {
             answer["stopDate"] = seconds(ended);
         }

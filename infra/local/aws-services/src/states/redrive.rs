@@ -62,7 +62,11 @@ impl StepFunctions {
         {
             return Ok(json!({"redriveDate": seconds(date)}));
         }
-        if let Some(obstacle) = obstacle_of(&run, now) {
+        let of_map_run = run
+            .map_run
+            .as_ref()
+            .map(|map_run| format!("Execution can only be redriven by its Map Run {map_run}"));
+        if let Some(obstacle) = obstacle_of(&run, now).or(of_map_run) {
             return Err(ServiceError::new(
                 "ExecutionNotRedrivable",
                 format!("Execution Not Redrivable: '{obstacle}'"),

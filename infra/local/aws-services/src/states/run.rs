@@ -1,6 +1,9 @@
 //! One execution: what the interpreter wants done is done in tasks of its own, and what comes of it is delivered back.
 //! Whoever delivers holds a `Work` guard, and every effect that begins takes one along.
 
+mod announcements;
+mod effects;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,19 +12,16 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use states_language::{
-    Arrival, Effect, Execution, HistoryEvent, StartChild, StateId, StateMachine, Status, TaskId,
-    TimerId,
+    Arrival, Execution, HistoryEvent, StartChild, StateId, StateMachine, Status, TaskId, TimerId,
 };
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use virtual_time::{Ticket, Work};
 
+use super::StepFunctions;
 use super::journal::{self, Journal};
-use super::{Neighbours, StepFunctions, names, redrive};
-use crate::acting;
 use crate::failure::StartError;
 use crate::observer::Occurrence;
-use crate::origin::Origin;
 
 /// An execution of the account, running or ended.
 pub(crate) struct Run {
@@ -256,6 +256,11 @@ impl Run {
         awaited
     }
 
+    /// Whether the task's result is still awaited.
+    pub(super) fn awaits(&self, task: TaskId) -> bool {
+        self.state.lock().execution.awaits(task)
+    }
+
     /// Forgets which execution a task waited for: it has ended.
     pub(super) fn release(&self, task: TaskId) {
         self.state.lock().children.remove(&task);
@@ -431,213 +436,5 @@ impl StepFunctions {
         self.stop_children(given_up, work);
         self.forget_children(run);
         taken
-    }
-
-    /// Children of the type EXPRESS can be looked at for as long as their parent runs.
-    fn forget_children(&self, parent: &Run) {
-        if parent.with_execution(|execution| execution.map_runs().is_empty()) {
-            return;
-        }
-        self.runs
-            .lock()
-            .retain(|_, run| run.kept || run.parent.as_deref() != Some(parent.arn.as_str()));
-    }
-
-    /// Executions that nobody waits for any more are stopped, as Step Functions does when it can.
-    pub(super) fn stop_children(self: &Arc<Self>, children: Vec<String>, work: &Work) {
-        for child in children {
-            let run = self.runs.lock().get(&child).cloned();
-            let stop = Arrival::Stop {
-                error: None,
-                cause: Some("the execution that waited for this one has given up".to_owned()),
-            };
-            if let Some(run) = run {
-                self.drive(&run, Some(stop), work);
-            }
-        }
-    }
-
-    fn call_off(&self, (ticket, task): (Ticket, AbortHandle)) {
-        self.context.clock.call_off(ticket);
-        task.abort();
-    }
-
-    /// Carries out one effect; returns the execution that it leaves without anybody who waits for it.
-    fn carry_out(
-        self: &Arc<Self>,
-        run: &Arc<Run>,
-        state: &mut RunState,
-        effect: Effect,
-        work: &Work,
-    ) -> Option<String> {
-        let (service, run, work) = (Arc::clone(self), Arc::clone(run), work.clone());
-        match effect {
-            Effect::SetTimer { timer, at } => {
-                // Set and called off at once: the clock must never jump to a deadline that nobody waits for any more.
-                let alarm = self.context.clock.alarm(at);
-                let ticket = alarm.ticket();
-                // A timer alone keeps neither the service nor the execution.
-                let (service, run) = (Arc::downgrade(&service), Arc::downgrade(&run));
-                let task = tokio::spawn(async move {
-                    drop(work);
-                    let work = alarm.rings().await;
-                    if let (Some(service), Some(run)) = (service.upgrade(), run.upgrade()) {
-                        service.drive(&run, Some(Arrival::Timer { timer }), &work);
-                    }
-                });
-                state.timers.insert(timer, (ticket, task.abort_handle()));
-            }
-            Effect::CancelTimer { timer } => {
-                if let Some(timer) = state.timers.remove(&timer) {
-                    self.call_off(timer);
-                }
-            }
-            Effect::StartTask(start) => {
-                // Nothing stops a call that is under way, as on AWS: a function goes on after its task has timed out or its
-                // execution was stopped. What it answers is then not awaited any more.
-                let origin = Arc::new(Origin {
-                    execution_arn: run.arn.clone(),
-                    state_machine: names::name_of(&run.machine_arn).to_owned(),
-                    state: start.state_name.clone(),
-                    arguments: start.arguments.to_string(),
-                });
-                let role = state.execution.identity().role_arn.clone();
-                tokio::spawn(async move {
-                    let performed = origin.within(service.perform(&run, start, work));
-                    let performed = acting::under(role, performed);
-                    if let Some((arrival, work)) = performed.await {
-                        service.drive(&run, Some(arrival), &work);
-                    }
-                });
-            }
-            Effect::ReadItems(request) => {
-                let role = state.execution.identity().role_arn.clone();
-                tokio::spawn(async move {
-                    let read = acting::under(role, service.read_items(request, work));
-                    if let Some((arrival, work)) = read.await {
-                        service.drive(&run, Some(arrival), &work);
-                    }
-                });
-            }
-            Effect::StartChild(start) => {
-                tokio::spawn(async move {
-                    if let Some((arrival, work)) = service.run_child(&run, start, work).await {
-                        service.drive(&run, Some(arrival), &work);
-                    }
-                });
-            }
-            Effect::WriteResults(request) => {
-                let role = state.execution.identity().role_arn.clone();
-                tokio::spawn(async move {
-                    let written = acting::under(role, service.write_results(request, work));
-                    if let Some((arrival, work)) = written.await {
-                        service.drive(&run, Some(arrival), &work);
-                    }
-                });
-            }
-            Effect::CancelTask { task } => return state.children.remove(&task),
-        }
-        None
-    }
-
-    fn observe_history(&self, run: &Run, state: &mut RunState) {
-        let fresh = &state.execution.history()[state.observed..];
-        let events: Vec<Value> = fresh
-            .iter()
-            .map(|event| serde_json::to_value(event).unwrap_or_default())
-            .collect();
-        if let Some(journal) = &mut state.journal
-            && let Err(error) = journal.append(&events)
-        {
-            tracing::error!(%error, execution = run.arn, "the history can no longer be written down");
-            state.journal = None;
-        }
-        for event in events {
-            self.context.observe(Occurrence::HistoryEvent {
-                execution_arn: run.arn.clone(),
-                event,
-            });
-        }
-        state.observed = state.execution.history().len();
-    }
-
-    /// Tells observer and rules that an execution has ended.
-    pub(super) fn announce_end(&self, run: &Run) {
-        let status = run.status();
-        let (error, cause) = error_and_cause(&status);
-        let output = match &status {
-            Status::Succeeded { output } => serde_json::from_str(output).ok(),
-            _ => None,
-        };
-        self.context.observe(Occurrence::ExecutionEnded {
-            execution_arn: run.arn.clone(),
-            status: status_word(&status).to_owned(),
-            output,
-            error,
-            cause,
-        });
-        self.announce(run, status_word(&status));
-    }
-
-    /// The event that EventBridge gets from Step Functions
-    /// (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html).
-    fn announce(&self, run: &Run, word: &str) {
-        let Some(Neighbours { events, .. }) = self.neighbours.get() else {
-            return;
-        };
-        if run.is_express() {
-            // EventBridge hears of standard executions only.
-            return;
-        }
-        let identity = run.with_execution(|execution| execution.identity().clone());
-        let mut snapshot = run.snapshot();
-        if word == "RUNNING" {
-            // It may have ended by now; of that the next event tells.
-            snapshot.status = Status::Running;
-            snapshot.ended = None;
-        }
-        let output = match &snapshot.status {
-            Status::Succeeded { output } => Some(output.to_string()),
-            _ => None,
-        };
-        let (error, cause) = error_and_cause(&snapshot.status);
-        let reason = redrive::obstacle(
-            &snapshot.status,
-            snapshot.ended,
-            true,
-            self.context.clock.now(),
-        );
-        let redrivable = if reason.is_some() {
-            "NOT_REDRIVABLE"
-        } else {
-            "REDRIVABLE"
-        };
-        let millis = |time: Timestamp| time.as_millisecond();
-        let detail = serde_json::json!({
-            "executionArn": run.arn,
-            "stateMachineArn": names::unqualified(&run.machine_arn),
-            "name": run.name,
-            "status": word,
-            "startDate": millis(run.started),
-            "stopDate": snapshot.ended.map(millis),
-            "input": snapshot.input,
-            "output": output,
-            "stateMachineVersionArn": identity.state_machine_version_arn,
-            "stateMachineAliasArn": identity.state_machine_alias_arn,
-            "redriveCount": identity.redrive_count,
-            "redriveDate": identity.redrive_time.map(millis),
-            "redriveStatus": redrivable,
-            "redriveStatusReason": reason,
-            "inputDetails": {"included": true},
-            "outputDetails": output.as_ref().map(|_| serde_json::json!({"included": true})),
-            "error": error,
-            "cause": cause,
-        });
-        events.publish(
-            "aws.states",
-            "Step Functions Execution Status Change",
-            &[&run.arn],
-            detail,
-        );
     }
 }

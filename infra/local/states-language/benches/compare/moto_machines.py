@@ -1,4 +1,5 @@
-"""Runs the machines on moto's Step Functions, in process; prints transitions per second as JSON. run.sh calls it."""
+"""Runs the machines on moto's Step Functions, in process; prints transitions per second of processor time as
+JSON. run.sh calls it."""
 import json, os, pathlib, sys, time, uuid
 
 os.environ.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x", AWS_DEFAULT_REGION="us-east-1")
@@ -22,7 +23,7 @@ def measure(definition):
         execution = client.start_execution(stateMachineArn=machine, name=uuid.uuid4().hex, input=given)["executionArn"]
         begun = time.perf_counter()
         while True:
-            if time.perf_counter() - begun > 10:
+            if time.perf_counter() - begun > 60:
                 raise RuntimeError("it does not end")
             found = client.describe_execution(executionArn=execution)
             if found["status"] != "RUNNING":
@@ -32,11 +33,11 @@ def measure(definition):
             raise RuntimeError(f"{found['status']}: {found.get('error')}: {found.get('cause')}")
 
     run()
-    begun, runs = time.perf_counter(), 0
-    while time.perf_counter() - begun < SECONDS:
+    begun, runs = time.process_time(), 0
+    while time.process_time() - begun < SECONDS:
         run()
         runs += 1
-    return runs / (time.perf_counter() - begun)
+    return runs / (time.process_time() - begun)
 
 
 for file in sorted(pathlib.Path(sys.argv[1]).glob("*.asl.json")):

@@ -43,6 +43,14 @@ impl JsonataFlow {
         }
     }
 
+    pub(crate) fn keeps_arguments(&self) -> bool {
+        self.arguments.is_none()
+    }
+
+    pub(crate) fn keeps_result(&self) -> bool {
+        self.output.is_none() && self.assign.is_none()
+    }
+
     pub(crate) fn arguments(
         &self,
         input: &Payload,

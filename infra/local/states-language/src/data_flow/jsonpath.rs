@@ -65,6 +65,24 @@ impl JsonPathFlow {
         flow
     }
 
+    /// Whether the state works with its input as it comes.
+    pub(crate) fn keeps_input(&self) -> bool {
+        self.input_path.is_none()
+    }
+
+    /// Whether what the state works with goes to its task as it is.
+    pub(crate) fn keeps_arguments(&self) -> bool {
+        self.parameters.is_none()
+    }
+
+    /// Whether a result becomes the output as it is.
+    pub(crate) fn keeps_result(&self) -> bool {
+        self.result_selector.is_none()
+            && self.output_path.is_none()
+            && self.assign.is_none()
+            && self.result_path == ResultPath::Whole
+    }
+
     pub(crate) fn input(
         &self,
         input: &Payload,
@@ -319,9 +337,8 @@ mod tests {
             json!({"answer": "omitted", "question": "why", "input": 42})
         );
         let assigned = execution.history()[2]
-            .details
+            .details()
             .assigned_variables
-            .clone()
             .expect("it assigns");
         assert_eq!(
             Value::Object(assigned),

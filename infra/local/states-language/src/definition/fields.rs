@@ -357,8 +357,11 @@ impl<'d> Fields<'d> {
     }
 
     /// A diagnostic unless at most one of the fields is there.
-    pub(crate) fn at_most_one(&self, fields: &[&str], diagnostics: &mut Diagnostics) {
+    pub(crate) fn at_most_one(&mut self, fields: &[&str], diagnostics: &mut Diagnostics) {
         if fields.iter().filter(|field| self.has(field)).count() > 1 {
+            // The one that is not read is no unknown field.
+            self.known
+                .extend(fields.iter().map(|field| (*field).to_owned()));
             diagnostics.error(
                 self.location.as_str(),
                 format!(
@@ -370,8 +373,10 @@ impl<'d> Fields<'d> {
     }
 
     /// A diagnostic unless exactly one of the fields is there.
-    pub(crate) fn exactly_one(&self, fields: &[&str], diagnostics: &mut Diagnostics) {
+    pub(crate) fn exactly_one(&mut self, fields: &[&str], diagnostics: &mut Diagnostics) {
         if fields.iter().filter(|field| self.has(field)).count() != 1 {
+            self.known
+                .extend(fields.iter().map(|field| (*field).to_owned()));
             diagnostics.error(
                 self.location.as_str(),
                 format!(

@@ -35,9 +35,18 @@ impl Execution {
                 self.task(task, Outcome::SubmitFailed { error, cause })
             }
             Arrival::TaskHeartbeat { task } => self.task(task, Outcome::Heartbeat),
-            Arrival::ChildEnded { task, status } => {
-                self.task(task, Outcome::Child { task, status })
-            }
+            Arrival::ChildEnded {
+                task,
+                status,
+                redrivable,
+            } => self.task(
+                task,
+                Outcome::Child {
+                    task,
+                    status,
+                    redrivable,
+                },
+            ),
             Arrival::MapRunLimits {
                 map_run_arn,
                 limits,

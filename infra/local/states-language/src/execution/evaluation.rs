@@ -1,7 +1,6 @@
 //! Evaluates expressions in the name of a thread, and puts AWS's words around what fails.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -33,8 +32,8 @@ impl Execution {
         extra: Extra<'_>,
         evaluate: impl FnOnce(&mut Scope<'_>) -> Result<R, FlowError>,
     ) -> Result<R, Failure> {
-        let machine = Arc::clone(&self.machine);
         let Self {
+            machine,
             threads,
             identity,
             input: execution_input,

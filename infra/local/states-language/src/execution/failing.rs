@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Execution, Extra, Purpose, Status, Thread, ThreadId, Work};
 use crate::errors::{self, Catcher, Failure, RUNTIME};
+use crate::history::Details;
 use crate::machine::{State, StateType, Transition};
 use crate::states::Kind;
 use crate::{Effect, EventDetails, EventType, Text};
@@ -31,7 +32,7 @@ impl Execution {
                 _ => None,
             };
             if let Some(failed) = failed {
-                self.record(thread, failed, EventDetails::default());
+                self.record(thread, failed, Details::None);
             }
             if let Some(catcher) = errors::catcher(&state.catchers, &failure) {
                 match self.catch(thread, state, catcher, &failure) {
@@ -225,13 +226,9 @@ impl Execution {
         };
         if let (Some(visit), Some(event)) = (&thread.visit, event) {
             if let Work::MapRun(_) = &visit.work {
-                self.push(
-                    EventType::MapRunAborted,
-                    thread.last_event,
-                    EventDetails::default(),
-                );
+                self.push(EventType::MapRunAborted, thread.last_event, Details::None);
             }
-            self.push(event, thread.last_event, EventDetails::default());
+            self.push(event, thread.last_event, Details::None);
             match &visit.work {
                 Work::Task(task) => {
                     let task = task.clone();
@@ -253,9 +250,9 @@ impl Execution {
             .get(&parent)
             .map(|parent| machine.state(parent.state));
         if let Some(outer) = outer.filter(|outer| outer.state_type() == StateType::Map) {
-            let details = EventDetails {
-                index: Some(index as u64),
-                ..EventDetails::named(&Text::from(outer.name()))
+            let details = Details::Iteration {
+                name: Text::from(outer.name()),
+                index: index as u64,
             };
             self.push(EventType::MapIterationAborted, thread.last_event, details);
         }

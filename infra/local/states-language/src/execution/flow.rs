@@ -6,7 +6,7 @@ use super::evaluation::limit;
 use super::{Execution, Extra, Status, ThreadId, Visit, Work};
 use crate::data_flow::Assigned;
 use crate::errors::Failure;
-use crate::history::Truncated;
+use crate::history::{Details, Truncated};
 use crate::machine::{State, StateId, StateType, Transition};
 use crate::payload::Payload;
 use crate::states::Kind;
@@ -35,7 +35,7 @@ impl Execution {
                     StateType::Map => EventType::MapStateSucceeded,
                     _ => EventType::ParallelStateSucceeded,
                 };
-                self.record_aside(thread, succeeded, EventDetails::default());
+                self.record_aside(thread, succeeded, Details::None);
                 self.finish(thread, state, result)
             }
             Some(_) => Ok(()),
@@ -49,7 +49,10 @@ impl Execution {
         let Some(current) = self.threads.get(&thread) else {
             return;
         };
-        let details = EventDetails::named(&state.name).with_input(current.input.text());
+        let details = Details::Entered {
+            name: state.name.clone(),
+            input: current.input.text().clone(),
+        };
         self.record(thread, entered(state.state_type()), details);
         let visit = Visit {
             entered_event: self.last_event(thread),
@@ -71,9 +74,12 @@ impl Execution {
         let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
             return Err(self.runtime_failure(thread, "the thread of control has ended"));
         };
-        let effective = self.evaluate(thread, input.value(), Extra::default(), |scope| {
-            state.flow.input(&input, scope)
-        })?;
+        let effective = match state.flow.keeps_input() {
+            true => input,
+            false => self.evaluate(thread, input.value(), Extra::default(), |scope| {
+                state.flow.input(&input, scope)
+            })?,
+        };
         if state.flow.is_jsonpath() {
             self.inspect("afterInputPath", &effective);
         }
@@ -88,9 +94,12 @@ impl Execution {
         input: &Payload,
         extra: Extra<'_>,
     ) -> Result<Payload, Failure> {
-        let arguments = self.evaluate(thread, input.value(), extra, |scope| {
-            state.flow.arguments(input, scope)
-        })?;
+        let arguments = match state.flow.keeps_arguments() {
+            true => input.clone(),
+            false => self.evaluate(thread, input.value(), extra, |scope| {
+                state.flow.arguments(input, scope)
+            })?,
+        };
         limit(&arguments, &state.name)?;
         let name = match state.flow.is_jsonpath() {
             true => "afterParameters",
@@ -111,6 +120,9 @@ impl Execution {
             return Ok(());
         };
         self.inspect("result", &result);
+        if state.flow.keeps_result() && !self.is_tested() {
+            return self.exit(thread, state, result, Vec::new(), state.next);
+        }
         let result = self.evaluate(thread, input.value(), Extra::default(), |scope| {
             state.flow.result(result, scope)
         })?;
@@ -140,15 +152,21 @@ impl Execution {
         transition: Transition,
     ) -> Result<(), Failure> {
         limit(&output, &state.name)?;
-        let mut details = EventDetails::named(&state.name).with_output(output.text());
-        if !assigned.is_empty() {
+        let (name, text) = (state.name.clone(), output.text().clone());
+        let details = if assigned.is_empty() {
+            Details::Exited { name, output: text }
+        } else {
             let texts = assigned
                 .iter()
                 .map(|(name, value)| (name.clone(), value.to_string().into()))
                 .collect();
-            details.assigned_variables = Some(texts);
-            details.assigned_variables_details = Some(Truncated::default());
-        }
+            let details = EventDetails {
+                assigned_variables: Some(texts),
+                assigned_variables_details: Some(Truncated::default()),
+                ..EventDetails::named(&name).with_output(&text)
+            };
+            Details::from(details)
+        };
         self.record(thread, exited(state.state_type()), details);
         if let Some(current) = self.threads.get_mut(&thread) {
             for (name, value) in assigned {

@@ -1,5 +1,6 @@
 //! Redriving: an execution that failed, timed out or was stopped goes on from where it was. What has succeeded is not run
-//! again; every state that had not is run anew, its retries and timeouts with it.
+//! again; every state that had not is run anew, its retries and timeouts with it, except that the Map run of a distributed Map
+//! goes on with the children that had not succeeded.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{Execution, LONGEST_HISTORY, Purpose, Status, ThreadId, Work, seconds_milliseconds};
 use crate::machine::StateType;
+use crate::states::Kind;
 use crate::{EventDetails, EventType};
 
 impl Execution {
@@ -76,9 +78,17 @@ impl Execution {
             Some(visit) if matches!(visit.work, Work::Joined(_)) => {}
             Some(visit) if !reenters => {
                 visit.retried = vec![0; state.retriers.len()];
-                visit.work = Work::Begun;
                 visit.entered_at = self.now;
-                if let Err(failure) = state.kind.run(self, thread, state) {
+                let outcome = match (&state.kind, &visit.work) {
+                    (Kind::Map(map), Work::MapRun(running)) if running.has_children() => {
+                        map.redrive(self, thread)
+                    }
+                    _ => {
+                        visit.work = Work::Begun;
+                        state.kind.run(self, thread, state)
+                    }
+                };
+                if let Err(failure) = outcome {
                     self.fail(thread, failure);
                 }
                 return;

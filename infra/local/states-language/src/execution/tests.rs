@@ -193,7 +193,7 @@ fn times_the_whole_execution_out() {
         (last.event_type, last.id, last.previous_event_id),
         (EventType::ExecutionTimedOut, 3, 0)
     );
-    assert_eq!(last.details.error.as_deref(), Some("States.Timeout"));
+    assert_eq!(last.details().error.as_deref(), Some("States.Timeout"));
     assert_eq!(execution.ended_at(), Timestamp::from_second(3).ok());
     assert!(matches!(effects.last(), Some(Effect::CancelTimer { .. })));
 }
@@ -362,7 +362,7 @@ fn catches_an_error_into_its_place_and_assigns_from_it() {
     );
     assert_eq!(
         exited
-            .details
+            .details()
             .assigned_variables
             .as_ref()
             .map(|assigned| &assigned["reason"]),

@@ -101,6 +101,29 @@ pub(crate) struct RunningMapRun {
     pub(crate) next: usize,
     /// Those that run, with their places.
     pub(crate) children: BTreeMap<TaskId, (usize, StartChild)>,
+    /// By their places: those that did not succeed and that a redrive takes up again.
+    #[serde(default)]
+    pub(crate) unsuccessful: BTreeMap<usize, StartChild>,
+    /// By their places: those that wait to be redriven.
+    #[serde(default)]
+    pub(crate) waiting: BTreeMap<usize, StartChild>,
+}
+
+impl RunningMapRun {
+    /// Whether there is something that a redrive can take up.
+    pub(crate) fn has_children(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    /// Puts those that run, or wait to be redriven, to those that did not succeed; answers how many items are in those that
+    /// ran.
+    pub(crate) fn set_aside(&mut self) -> u64 {
+        let stopped = std::mem::take(&mut self.children);
+        let items = stopped.values().map(|(index, _)| self.items[*index]).sum();
+        self.unsuccessful.extend(stopped.into_values());
+        self.unsuccessful.append(&mut self.waiting);
+        items
+    }
 }
 
 /// What a Map run waits for.

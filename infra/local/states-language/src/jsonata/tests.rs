@@ -361,12 +361,3 @@ fn takes_only_what_is_wholly_in_braces_for_an_expression() {
         assert_eq!(Query::delimited(text), None, "{text}");
     }
 }
-
-#[test]
-fn looks_at_no_more_of_its_scope_than_it_names() {
-    let query = Query::parse("$states.input.a & $states . context.b", "Output").expect("it parses");
-    assert!(query.looks_at_states("input") && query.looks_at_states("context"));
-    assert!(!query.looks_at_states("result"));
-    let all = Query::parse("$merge([$states, {}])", "Output").expect("it parses");
-    assert!(all.looks_at_states("result"));
-}

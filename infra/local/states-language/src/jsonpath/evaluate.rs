@@ -42,6 +42,9 @@ pub(super) fn evaluate<'v>(
     definite: bool,
     root: &'v Value,
 ) -> Result<Cow<'v, Value>, PathError> {
+    if let Some(found) = straight(segments, root) {
+        return Ok(Cow::Borrowed(found));
+    }
     let (steps, function) = match segments.split_last() {
         Some((Segment::Function(function), steps)) => (steps, Some(function)),
         _ => (segments, None),
@@ -72,6 +75,20 @@ pub(super) fn evaluate<'v>(
     } else {
         Ok(Cow::Owned(Value::Array(results)))
     }
+}
+
+/// What fields and indices alone lead to, which is what most paths are made of; `None` if they lead nowhere, or there is more
+/// to the path.
+fn straight<'v>(segments: &[Segment], root: &'v Value) -> Option<&'v Value> {
+    let mut value = root;
+    for segment in segments {
+        value = match (segment, value) {
+            (Segment::Field(name), Value::Object(object)) => object.get(name)?,
+            (Segment::Index(index), Value::Array(array)) => at(array, *index)?,
+            _ => return None,
+        };
+    }
+    Some(value)
 }
 
 fn list(values: Vec<Cow<'_, Value>>) -> Value {

@@ -14,6 +14,7 @@ use crate::data_flow::jsonpath::evaluate;
 use crate::definition::{Diagnostics, Draft, Fields, StateReader};
 use crate::errors::{EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure};
 use crate::execution::{Execution, Extra, Iterations, ThreadId, Work};
+use crate::history::Details;
 use crate::jsonata::{Query, Wanted};
 use crate::jsonpath::Path;
 use crate::machine::{BlockId, QueryLanguage, State};
@@ -137,11 +138,27 @@ impl Map {
     ) -> Result<(), Failure> {
         match (&self.distributed, outcome) {
             (None, _) => Ok(()),
-            (Some(distributed), Outcome::Child { task, status }) => {
-                distributed.child_ended(execution, thread, task, &status)
-            }
+            (
+                Some(distributed),
+                Outcome::Child {
+                    task,
+                    status,
+                    redrivable,
+                },
+            ) => distributed.child_ended(execution, thread, task, &status, redrivable),
             (Some(distributed), outcome) => distributed.arrived(self, execution, thread, outcome),
         }
+    }
+
+    /// Goes on with the Map run that an earlier attempt left.
+    pub(crate) fn redrive(
+        &self,
+        execution: &mut Execution,
+        thread: ThreadId,
+    ) -> Result<(), Failure> {
+        self.distributed
+            .as_ref()
+            .map_or(Ok(()), |distributed| distributed.redrive(execution, thread))
     }
 
     /// The limits of the Map run have been changed from outside.
@@ -178,7 +195,7 @@ impl Map {
         };
         execution.record(thread, EventType::MapStateStarted, details);
         if length == 0 {
-            execution.join(thread, Payload::list(&[]));
+            execution.join(thread, Payload::list(Vec::new()));
             return Ok(());
         }
         let iterations = Iterations {
@@ -339,7 +356,10 @@ impl Map {
         let input = iterations.input.clone();
         let item = Shared::from(item);
         let shown = MapItem::inline(index as u64, &item);
-        let input = iteration_input(self, execution, thread, &input, shown)?;
+        let input = match &self.item_selector {
+            None => Payload::from(item.clone()),
+            Some(_) => iteration_input(self, execution, thread, &input, shown)?,
+        };
         let start = execution.machine().block(self.processor).start;
         let child = execution.spawn(
             thread,
@@ -431,8 +451,9 @@ impl Map {
         iterations.outputs[index] = Some(output);
         iterations.done += 1;
         if iterations.done == iterations.outputs.len() {
-            let outputs: Vec<Payload> = iterations.outputs.iter().flatten().cloned().collect();
-            execution.join(thread, Payload::list(&outputs));
+            let outputs = std::mem::take(&mut iterations.outputs);
+            let outputs = outputs.into_iter().flatten().collect();
+            execution.join(thread, Payload::list(outputs));
         } else if let Err(failure) = self.start_next(execution, thread, state, last_event) {
             execution.abort_branches(thread);
             execution.fail(thread, failure);
@@ -440,10 +461,10 @@ impl Map {
     }
 }
 
-fn iteration(state: &State, index: usize) -> EventDetails {
-    EventDetails {
-        index: Some(index as u64),
-        ..EventDetails::named(&state.name)
+fn iteration(state: &State, index: usize) -> Details {
+    Details::Iteration {
+        name: state.name.clone(),
+        index: index as u64,
     }
 }
 

@@ -88,10 +88,12 @@ impl Parallel {
             return;
         };
         branches.outputs[branch] = Some(output);
-        let outputs: Option<Vec<Payload>> = branches.outputs.iter().cloned().collect();
+        let done = branches.outputs.iter().all(Option::is_some);
+        let outputs = done.then(|| std::mem::take(&mut branches.outputs));
         execution.set_last_event(thread, last_event);
         if let Some(outputs) = outputs {
-            execution.join(thread, Payload::list(&outputs));
+            let outputs = outputs.into_iter().flatten().collect();
+            execution.join(thread, Payload::list(outputs));
         }
     }
 }
@@ -239,9 +241,7 @@ mod tests {
             failure(&execution).1
         );
         let events = execution.history().iter();
-        let outputs: Vec<&str> = events
-            .filter_map(|event| event.details.output.as_deref())
-            .collect();
-        assert!(outputs.contains(&r#"[{"sum":2}]"#), "{outputs:?}");
+        let outputs: Vec<crate::Text> = events.filter_map(|event| event.details().output).collect();
+        assert!(outputs.contains(&r#"[{"sum":2}]"#.into()), "{outputs:?}");
     }
 }

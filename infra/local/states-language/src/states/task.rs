@@ -54,6 +54,7 @@ pub(crate) enum Outcome {
     Child {
         task: TaskId,
         status: Status,
+        redrivable: bool,
     },
     TimedOut {
         heartbeat: bool,

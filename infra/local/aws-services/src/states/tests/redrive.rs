@@ -181,3 +181,138 @@ async fn ended_executions_leave_memory_and_can_still_be_asked_about() {
         ("InvalidToken", "Invalid Token: 'Invalid token'")
     );
 }
+
+/// A distributed Map whose children pass, then call the function.
+fn distributed(execution_type: &str, more: Value) -> Value {
+    let mut state = json!({"Type": "Map", "MaxConcurrency": 1, "End": true, "ItemProcessor": {
+    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": execution_type},
+    "StartAt": "Before", "States": {
+        "Before": {"Type": "Pass", "Next": "T"},
+        "T": {"Type": "Task", "Resource": FUNCTION, "End": true},
+    }}});
+    for (field, value) in more.as_object().unwrap() {
+        state[field] = value.clone();
+    }
+    json!({"StartAt": "M", "States": {"M": state}})
+}
+
+async fn map_run(bench: &Bench, execution: &str) -> Value {
+    let input = json!({"executionArn": execution});
+    let listed = bench.states("ListMapRuns", input).await.unwrap();
+    let runs = listed["mapRuns"].as_array().unwrap();
+    assert_eq!(runs.len(), 1, "{listed}");
+    let input = json!({"mapRunArn": runs[0]["mapRunArn"]});
+    bench.states("DescribeMapRun", input).await.unwrap()
+}
+
+async fn children(bench: &Bench, map_run: &Value) -> Vec<Value> {
+    let input = json!({"mapRunArn": map_run["mapRunArn"]});
+    let listed = bench.states("ListExecutions", input).await.unwrap();
+    listed["executions"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_map_run_goes_on_with_the_children_that_had_not_succeeded() {
+    let bench = Bench::new();
+    let calls = failing(&bench, 1);
+    let machine = bench.machine("m", distributed("STANDARD", json!({}))).await;
+    let items = json!([{"fails": false}, {"fails": true}, {"fails": false}]);
+    let execution = bench.start_execution(&machine, "one", items).await;
+    let failed = bench.ended(&execution).await;
+    assert_eq!(failed["error"], "States.ExceedToleratedFailureThreshold");
+    let before = map_run(&bench, &execution).await;
+    assert_eq!(
+        (&before["status"], &before["redriveCount"]),
+        (&json!("FAILED"), &json!(0))
+    );
+    let begun = children(&bench, &before).await;
+    assert_eq!(begun.len(), 2, "the third item had not begun");
+    let failed = begun.iter().find(|child| child["status"] == "FAILED");
+    let child = failed.unwrap()["executionArn"].as_str().unwrap();
+    assert_eq!(
+        bench.describe(child).await["redriveStatus"],
+        "REDRIVABLE_BY_MAP_RUN"
+    );
+    let refused = redrive(&bench, child).await.unwrap_err();
+    assert!(refused.starts_with("ExecutionNotRedrivable: "), "{refused}");
+
+    redrive(&bench, &execution).await.unwrap();
+    let ended = bench.ended(&execution).await;
+    assert_eq!(ended["output"], "[\"done\",\"done\",\"done\"]");
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "the failing item, twice");
+    assert_eq!(bench.invocations().len(), 4);
+    let after = map_run(&bench, &execution).await;
+    assert_eq!(after["mapRunArn"], before["mapRunArn"]);
+    assert_eq!(
+        (&after["status"], &after["redriveCount"]),
+        (&json!("SUCCEEDED"), &json!(1))
+    );
+    assert!(after["redriveDate"].is_number(), "{after}");
+    assert_eq!(after["executionCounts"]["succeeded"], 3);
+    assert_eq!(after["executionCounts"]["failed"], 0);
+    // The child has gone on from its failed state.
+    let described = bench.describe(child).await;
+    assert_eq!(
+        (&described["status"], &described["redriveCount"]),
+        (&json!("SUCCEEDED"), &json!(1))
+    );
+    let events = bench.events(child).await;
+    let entered = events.iter().filter(|event| *event == "PassStateEntered");
+    assert_eq!(entered.count(), 1);
+    assert!(events.contains(&"ExecutionRedriven".to_owned()));
+    let input = json!({"mapRunArn": after["mapRunArn"], "redriveFilter": "REDRIVEN"});
+    let listed = bench.states("ListExecutions", input).await.unwrap();
+    assert_eq!(listed["executions"].as_array().unwrap().len(), 1);
+    let events = bench.events(&execution).await;
+    assert!(events.contains(&"MapRunRedriven".to_owned()), "{events:?}");
+}
+
+#[tokio::test]
+async fn express_children_begin_anew_and_children_are_redriven_by_the_next_process() {
+    let bench = Bench::new();
+    failing(&bench, 1);
+    let machine = bench.machine("m", distributed("EXPRESS", json!({}))).await;
+    let items = json!([{"fails": true}, {"fails": false}]);
+    let execution = bench.start_execution(&machine, "one", items).await;
+    assert_eq!(bench.ended(&execution).await["status"], "FAILED");
+    redrive(&bench, &execution).await.unwrap();
+    assert_eq!(
+        bench.ended(&execution).await["output"],
+        "[\"done\",\"done\"]"
+    );
+
+    let bench = Bench::new();
+    failing(&bench, 1);
+    let machine = bench.machine("m", distributed("STANDARD", json!({}))).await;
+    let items = json!([{"fails": false}, {"fails": true}]);
+    let execution = bench.start_execution(&machine, "one", items).await;
+    bench.ended(&execution).await;
+    let bench = bench.restarted(Duration::from_secs(60));
+    failing(&bench, 0);
+    redrive(&bench, &execution).await.unwrap();
+    let ended = bench.ended(&execution).await;
+    assert_eq!(ended["output"], "[\"done\",\"done\"]");
+    assert_eq!(bench.invocations().len(), 1, "the one that had failed");
+}
+
+#[tokio::test]
+async fn a_child_that_ended_too_long_ago_has_failed_for_good() {
+    let bench = Bench::new();
+    let calls = failing(&bench, 9);
+    let more = json!({"ToleratedFailureCount": 1});
+    let mut definition = distributed("STANDARD", more);
+    let states = &mut definition["States"]["M"]["ItemProcessor"]["States"];
+    // The first child fails at once, the second thirteen days later: the execution lives on for as long.
+    states["Before"] = json!({"Type": "Wait", "SecondsPath": "$.wait", "Next": "T"});
+    let machine = bench.machine("m", definition).await;
+    let items = json!([{"wait": 0}, {"wait": 13 * 86_400}]);
+    let execution = bench.start_execution(&machine, "one", items).await;
+    let failed = bench.ended(&execution).await;
+    assert_eq!(failed["error"], "States.ExceedToleratedFailureThreshold");
+    bench.pass(Duration::from_secs(3 * 86_400)).await;
+    redrive(&bench, &execution).await.unwrap();
+    bench.ended(&execution).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 3, "only the second again");
+    let counts = map_run(&bench, &execution).await["executionCounts"].clone();
+    assert_eq!(counts["failuresNotRedrivable"], 1, "{counts}");
+}

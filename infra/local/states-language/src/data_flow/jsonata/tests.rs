@@ -61,7 +61,7 @@ fn records_the_failed_evaluation_beside_the_entry() {
             "6 <- 5 ExecutionFailed"
         ]
     );
-    let details = &execution.history()[4].details;
+    let details = &execution.history()[4].details();
     assert_eq!(details.location.as_deref(), Some("Output/list[0]"));
     assert_eq!(details.state.as_deref(), Some("B"));
     assert_eq!(
@@ -96,7 +96,7 @@ fn gives_a_task_its_arguments_and_keeps_its_result() {
     let assigned = execution
         .history()
         .iter()
-        .find_map(|event| event.details.assigned_variables.clone())
+        .find_map(|event| event.details().assigned_variables.clone())
         .expect("it assigns");
     assert_eq!(
         Value::Object(assigned),

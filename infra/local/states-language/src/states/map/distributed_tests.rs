@@ -25,7 +25,7 @@ fn map(fields: Value) -> Value {
     json!({"StartAt": "M", "States": {"M": state}})
 }
 
-fn driver(definition: &Value, input: &Value) -> Driver<'static> {
+fn driver<'a>(definition: &Value, input: &Value) -> Driver<'a> {
     Driver::start(definition, &input.to_string(), |_| Answer::Hangs)
 }
 
@@ -141,7 +141,7 @@ fn fails_as_soon_as_more_children_have_failed_than_it_tolerates() {
     let last = &execution.history()[4];
     assert_eq!(last.event_type, EventType::MapRunFailed);
     assert_eq!(
-        last.details.error.as_deref(),
+        last.details().error.as_deref(),
         Some("States.ExceedToleratedFailureThreshold")
     );
 }
@@ -181,7 +181,7 @@ fn tells_of_a_map_run_and_nothing_of_its_children() {
             "8 <- 7 ExecutionSucceeded",
         ]
     );
-    let arn = execution.history()[3].details.map_run_arn.clone();
+    let arn = execution.history()[3].details().map_run_arn.clone();
     let arn = arn.expect("it has an ARN");
     assert!(
         arn.starts_with("arn:aws:states:us-east-1:000000000000:mapRun:machine/Load:"),
@@ -284,7 +284,7 @@ fn reads_items_and_writes_results() {
     assert_eq!(output(&execution), json!({"MapRunArn": arn, "pending": 0}));
     assert_eq!(execution.map_runs()[0].item_counts.results_written, 2);
     assert!(types(&execution).contains(&"MapRunSucceeded"));
-    assert_eq!(execution.history()[2].details.length, Some(0));
+    assert_eq!(execution.history()[2].details().length, Some(0));
     let read = effects.iter().find_map(|effect| match effect {
         Effect::ReadItems(request) => Some(request.clone()),
         _ => None,
@@ -342,4 +342,154 @@ fn starts_a_new_map_run_when_it_is_retried() {
     );
     assert_eq!(execution.map_runs().len(), 2);
     assert_ne!(execution.map_runs()[0].arn, execution.map_runs()[1].arn);
+}
+
+/// A distributed Map whose children call a task.
+fn calling(fields: Value) -> Value {
+    let mut definition = map(fields);
+    definition["States"]["M"]["ItemProcessor"]["StartAt"] = json!("Before");
+    definition["States"]["M"]["ItemProcessor"]["States"] = json!({
+        "Before": {"Type": "Pass", "Next": "Check"},
+        "Check": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 0, "Next": "Bad"}], "Default": "Good"},
+        "Bad": {"Type": "Fail", "Error": "Zero"},
+        "Good": {"Type": "Pass", "End": true},
+    });
+    definition
+}
+
+fn started(effects: &[Effect]) -> Vec<(&str, bool)> {
+    let children = effects.iter().filter_map(|effect| match effect {
+        Effect::StartChild(start) => Some((start.input.as_str(), start.redriven)),
+        _ => None,
+    });
+    children.collect()
+}
+
+#[test]
+fn redrives_the_children_that_failed_and_starts_those_that_had_not_begun() {
+    let mut driver = driver(&calling(json!({"MaxConcurrency": 1})), &json!([1, 0, 2]));
+    let failed = driver.run_once();
+    assert_eq!(started(&driver.effects), [("1", false), ("0", false)]);
+    let before = failed.history().len();
+    let again = driver.redriven();
+    // It fails again, and nothing else is started: the third item still waits.
+    assert_eq!(
+        started(&driver.effects),
+        [("1", false), ("0", false), ("0", true)]
+    );
+    let types: Vec<&str> = types(&again)[before..].to_vec();
+    assert_eq!(
+        types,
+        [
+            "ExecutionRedriven",
+            "MapRunRedriven",
+            "MapRunFailed",
+            "MapStateFailed",
+            "ExecutionFailed"
+        ]
+    );
+    let redriven = &again.history()[before + 1];
+    assert_eq!(redriven.previous_event_id, before as u64 + 1);
+    assert_eq!(redriven.details().redrive_count, Some(1));
+    let [map_run] = again.map_runs() else {
+        panic!("one Map run goes on: {:?}", again.map_runs());
+    };
+    assert_eq!(
+        redriven.details().map_run_arn.as_deref(),
+        Some(map_run.arn.as_str())
+    );
+    assert_eq!(map_run.redrive_count, 1);
+    let counts = map_run.execution_counts;
+    assert_eq!((counts.succeeded, counts.failed, counts.pending), (1, 1, 1));
+}
+
+#[test]
+fn succeeds_after_a_redrive_with_the_outputs_of_all_attempts_in_order() {
+    let attempts = std::cell::Cell::new(0);
+    let fields = json!({"ToleratedFailureCount": 0, "MaxConcurrency": 2});
+    let mut driver = driver(&calling(fields), &json!([1, 0, 2, 3])).with_children(|start| {
+        attempts.set(attempts.get() + 1);
+        match (start.input.as_str(), start.redriven) {
+            ("0", false) => Err("Zero"),
+            (input, _) => Ok(json!(format!("did {input}"))),
+        }
+    });
+    let failed = driver.run_once();
+    assert_eq!(failure(&failed).0, "States.ExceedToleratedFailureThreshold");
+    let done = driver.redriven();
+    assert_eq!(output(&done), json!(["did 1", "did 0", "did 2", "did 3"]));
+    let map_run = &done.map_runs()[0];
+    assert_eq!(map_run.status, MapRunStatus::Succeeded);
+    let counts = map_run.item_counts;
+    assert_eq!(
+        (
+            counts.succeeded,
+            counts.failed,
+            counts.pending,
+            counts.pending_redrive,
+            counts.running
+        ),
+        (4, 0, 0, 0, 0)
+    );
+}
+
+#[test]
+fn a_child_without_room_in_its_history_has_failed_for_good() {
+    let mut driver = driver(&calling(json!({})), &json!([0, 1])).with_full_children();
+    let failed = driver.run_once();
+    assert_eq!(
+        failed.map_runs()[0]
+            .execution_counts
+            .failures_not_redrivable,
+        1
+    );
+    let again = driver.redriven();
+    assert_eq!(failure(&again).0, "States.ExceedToleratedFailureThreshold");
+    assert!(
+        started(&driver.effects)
+            .iter()
+            .all(|(_, redriven)| !redriven)
+    );
+}
+
+#[test]
+fn begins_a_new_map_run_when_the_items_could_not_be_read() {
+    let reader = json!({"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": {"Bucket": "b", "Key": "k"}});
+    let mut driver = driver(&map(json!({"ItemReader": reader})), &json!({}));
+    driver.run_once();
+    let again = driver.redriven();
+    assert_eq!(again.map_runs().len(), 2);
+    assert!(!types(&again).contains(&"MapRunRedriven"));
+}
+
+#[test]
+fn takes_up_the_children_that_were_stopped_with_their_execution() {
+    let mut driver = driver(&calling(json!({})), &json!([1, 2]));
+    driver.deliver(crate::Arrival::Stop {
+        error: None,
+        cause: None,
+    });
+    let stopped = driver.run_once();
+    assert_eq!(stopped.map_runs()[0].execution_counts.aborted, 2);
+    let done = driver.redriven();
+    assert_eq!(output(&done), json!([1, 2]));
+    assert_eq!(done.map_runs()[0].execution_counts.aborted, 0);
+    assert_eq!(
+        started(&driver.effects),
+        [("1", false), ("2", false), ("1", true), ("2", true)]
+    );
+}
+
+#[test]
+fn is_redriven_in_the_same_way_after_being_written_down() {
+    let run = |interrupted: bool| {
+        let mut driver = driver(&calling(json!({"MaxConcurrency": 1})), &json!([1, 0, 2]));
+        if interrupted {
+            driver = driver.interrupted();
+        }
+        driver.run_once();
+        serde_json::to_string(driver.redriven().history()).expect("it can be written")
+    };
+    assert_eq!(run(true), run(false));
 }

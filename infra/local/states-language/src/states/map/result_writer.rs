@@ -125,9 +125,9 @@ impl ResultWriter {
                         _ => flat.push(output),
                     }
                 }
-                Payload::list(&flat)
+                Payload::list(flat)
             }
-            _ => Payload::list(&outputs),
+            _ => Payload::list(outputs),
         }
     }
 }
