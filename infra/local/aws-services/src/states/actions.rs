@@ -3,47 +3,17 @@
 
 use super::request::{Kind, Member};
 
-const ARN: Kind = Kind::Text {
-    least: 1,
-    most: 256,
-};
-const LONG_ARN: Kind = Kind::Text {
-    least: 1,
-    most: 2000,
-};
-const NAME: Kind = Kind::Text { least: 1, most: 80 };
-const DEFINITION: Kind = Kind::Secret {
-    least: 1,
-    most: 1_048_576,
-};
-const DATA: Kind = Kind::Secret {
-    least: 0,
-    most: 262_144,
-};
-const DESCRIPTION: Kind = Kind::Text {
-    least: 0,
-    most: 256,
-};
-const ERROR: Kind = Kind::Secret {
-    least: 0,
-    most: 256,
-};
-const CAUSE: Kind = Kind::Secret {
-    least: 0,
-    most: 32_768,
-};
-const TOKEN: Kind = Kind::Text {
-    least: 1,
-    most: 2048,
-};
-const PAGE_SIZE: Kind = Kind::Whole {
-    least: 0,
-    most: 1000,
-};
-const PAGE_TOKEN: Kind = Kind::Text {
-    least: 1,
-    most: 1024,
-};
+const ARN: Kind = text(1, 256);
+const LONG_ARN: Kind = text(1, 2000);
+const NAME: Kind = text(1, 80);
+const DEFINITION: Kind = secret(1, 1_048_576);
+const DATA: Kind = secret(0, 262_144);
+const DESCRIPTION: Kind = text(0, 256);
+const ERROR: Kind = secret(0, 256);
+const CAUSE: Kind = secret(0, 32_768);
+const TOKEN: Kind = text(1, 2048);
+const PAGE_SIZE: Kind = whole(0, 1000);
+const PAGE_TOKEN: Kind = text(1, 1024);
 const TRACE_HEADER: Kind = Kind::Pattern {
     most: 256,
     pattern: r"\p{ASCII}*",
@@ -51,10 +21,21 @@ const TRACE_HEADER: Kind = Kind::Pattern {
 };
 const MACHINE_TYPE: Kind = Kind::Word(&["STANDARD", "EXPRESS"]);
 const INCLUDED_DATA: Kind = Kind::Word(&["ALL_DATA", "METADATA_ONLY"]);
-const NOT_NEGATIVE: Kind = Kind::Whole {
-    least: 0,
-    most: i64::MAX,
-};
+const NOT_NEGATIVE: Kind = whole(0, i64::MAX);
+
+/// Characters, so many at least and at most.
+const fn text(least: usize, most: usize) -> Kind {
+    Kind::Text { least, most }
+}
+
+/// As [`text`], of what messages must not repeat.
+const fn secret(least: usize, most: usize) -> Kind {
+    Kind::Secret { least, most }
+}
+
+const fn whole(least: i64, most: i64) -> Kind {
+    Kind::Whole { least, most }
+}
 
 const fn must(name: &'static str, kind: Kind) -> Member {
     Member {
@@ -72,10 +53,7 @@ const fn may(name: &'static str, kind: Kind) -> Member {
     }
 }
 
-const TAG_KEY: Kind = Kind::Text {
-    least: 1,
-    most: 128,
-};
+const TAG_KEY: Kind = text(1, 128);
 const TAGS: Kind = Kind::List {
     least: 0,
     most: usize::MAX,
@@ -85,10 +63,7 @@ const TAGS: Kind = Kind::List {
             may("key", TAG_KEY),
             may(
                 "value",
-                Kind::Text {
-                    least: 0,
-                    most: 256,
-                },
+                text(0, 256),
             ),
         ],
     ),
@@ -98,17 +73,11 @@ const ENCRYPTION: Kind = Kind::Object(
     &[
         may(
             "kmsKeyId",
-            Kind::Text {
-                least: 1,
-                most: 2048,
-            },
+            text(1, 2048),
         ),
         may(
             "kmsDataKeyReusePeriodSeconds",
-            Kind::Whole {
-                least: 60,
-                most: 900,
-            },
+            whole(60, 900),
         ),
         must(
             "type",
@@ -147,10 +116,7 @@ const ROUTING: Kind = Kind::List {
             must("stateMachineVersionArn", ARN),
             must(
                 "weight",
-                Kind::Whole {
-                    least: 0,
-                    most: 100,
-                },
+                whole(0, 100),
             ),
         ],
     ),
@@ -212,7 +178,7 @@ pub(super) fn members(action: &str) -> Option<&'static [Member]> {
         "ListActivities" | "ListStateMachines" => const { &[may("maxResults", PAGE_SIZE), may("nextToken", PAGE_TOKEN)] },
         "ListExecutions" => const { &[
             may("stateMachineArn", ARN), may("statusFilter", EXECUTION_STATUS), may("maxResults", PAGE_SIZE),
-            may("nextToken", Kind::Text { least: 1, most: 3096 }), may("mapRunArn", LONG_ARN),
+            may("nextToken", text(1, 3096)), may("mapRunArn", LONG_ARN),
             may("redriveFilter", Kind::Word(&["REDRIVEN", "NOT_REDRIVEN"])),
         ] },
         "ListMapRuns" => const { &[must("executionArn", ARN), may("maxResults", PAGE_SIZE), may("nextToken", PAGE_TOKEN)] },
@@ -261,7 +227,7 @@ pub(super) fn members(action: &str) -> Option<&'static [Member]> {
         ] },
         "ValidateStateMachineDefinition" => const { &[
             must("definition", DEFINITION), may("type", MACHINE_TYPE), may("severity", Kind::Word(&["WARNING", "ERROR"])),
-            may("maxResults", Kind::Whole { least: 0, most: 100 }),
+            may("maxResults", whole(0, 100)),
         ] },
         _ => return None,
     })
