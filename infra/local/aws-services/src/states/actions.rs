@@ -57,28 +57,13 @@ const TAG_KEY: Kind = text(1, 128);
 const TAGS: Kind = Kind::List {
     least: 0,
     most: usize::MAX,
-    of: &Kind::Object(
-        "Tag",
-        &[
-            may("key", TAG_KEY),
-            may(
-                "value",
-                text(0, 256),
-            ),
-        ],
-    ),
+    of: &Kind::Object("Tag", &[may("key", TAG_KEY), may("value", text(0, 256))]),
 };
 const ENCRYPTION: Kind = Kind::Object(
     "EncryptionConfiguration",
     &[
-        may(
-            "kmsKeyId",
-            text(1, 2048),
-        ),
-        may(
-            "kmsDataKeyReusePeriodSeconds",
-            whole(60, 900),
-        ),
+        may("kmsKeyId", text(1, 2048)),
+        may("kmsDataKeyReusePeriodSeconds", whole(60, 900)),
         must(
             "type",
             Kind::Word(&["AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"]),
@@ -114,10 +99,7 @@ const ROUTING: Kind = Kind::List {
         "RoutingConfigurationListItem",
         &[
             must("stateMachineVersionArn", ARN),
-            must(
-                "weight",
-                whole(0, 100),
-            ),
+            must("weight", whole(0, 100)),
         ],
     ),
 };
