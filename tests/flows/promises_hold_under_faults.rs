@@ -122,6 +122,28 @@ fn a_broken_promise_is_found_and_traced_to_the_fault_that_matters() -> Result<()
 }
 
 #[test]
+fn a_fault_that_strikes_every_run_ends_only_when_its_cause_is_removed() -> Result<()> {
+    let world = world(&project_folder())?;
+    let answer = Fault {
+        function: Some("submit_cmd_run_step_emr".to_owned()),
+        machine: Some("dimension-process".to_owned()),
+        times: Some(1000),
+        ..Fault::new(Kind::UnexpectedStatus)
+    };
+    let schedule = Schedule {
+        seed: Some(60),
+        faults: vec![answer],
+    };
+    let life = live(&world, 60, &schedule, false);
+    assert_eq!(life.violations, []);
+    let mended = "what went wrong so far is mended";
+    let lines = life.timeline.iter();
+    assert_eq!(lines.filter(|line| line.contains(mended)).count(), 1);
+    assert_eq!((life.failed, life.succeeded > 0), (4, true));
+    Ok(())
+}
+
+#[test]
 fn random_schedules_are_drawn_where_something_happens() -> Result<()> {
     let world = world(&project_folder())?;
     let record = live(&world, 1, &Schedule::default(), false);
@@ -139,7 +161,7 @@ fn random_schedules_are_drawn_where_something_happens() -> Result<()> {
         "every",
         &Schedule {
             seed: None,
-            faults: every,
+            faults: every.concat(),
         }
         .to_toml(),
     );

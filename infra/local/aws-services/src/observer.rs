@@ -13,7 +13,7 @@ use crate::step_runner::StepProgress;
 #[serde(tag = "type")]
 #[non_exhaustive]
 pub enum Occurrence {
-    /// A state machine's execution began.
+    /// A state machine's execution began, or began again because it was redriven.
     ExecutionStarted {
         /// The execution's ARN.
         execution_arn: String,

@@ -3,23 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use embedded_runtime::Project;
+use embedded_runtime::runtime::surroundings;
 use parking_lot::Mutex;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::draw::Catalogue;
 use crate::kind::Kind;
 use crate::life::{Record, Violation, World, live};
 use crate::sample::{SampleError, samples};
-use crate::schedule::Schedule;
+use crate::schedule::{Fault, Schedule};
 use crate::shrink::shrink;
-use crate::sight::Sight;
+use crate::sight::{Sight, own_name};
 
 /// Lives without faults that the catalogue is made from: one seed with one load, and others with more.
-const SCOUTS: u64 = 6;
+const SCOUTS: u64 = 4;
+/// The seed of those that see the failure paths.
+const FAILING: u64 = 1;
 
 /// A life to be lived.
 #[derive(Debug, Clone)]
@@ -85,32 +89,113 @@ impl World {
     /// The world of a project: its sample data, and a folder in memory if the machine has one.
     pub fn open(project: Arc<Project>, data: &Path) -> Result<Self, SampleError> {
         let samples = samples(&project, data)?;
+        let mail_states = mail_states(&project);
         Ok(Self {
             project,
             samples,
             folder: scratch_folder(),
-            mail_states: BTreeSet::new(),
+            mail_states,
         })
     }
 
-    /// Lives a few lives without faults, and learns from them where faults can strike.
-    pub fn scout(&mut self) -> Result<Catalogue, Finding> {
-        let mut records = Vec::new();
-        for seed in 1..=SCOUTS {
-            let record = live(self, seed, &Schedule::default(), false);
-            if !record.violations.is_empty() {
-                return Err(finding(record, 0));
+    /// Lives a few lives on `threads` threads, without faults and with one that leads to the failure paths, and learns from
+    /// them where faults can strike.
+    pub fn scout(&self, threads: usize) -> Result<Catalogue, Finding> {
+        let sound = (1..=SCOUTS).map(|seed| Task {
+            seed,
+            schedule: Schedule::default(),
+        });
+        let failing = failures().into_iter().map(|fault| Task {
+            seed: FAILING,
+            schedule: Schedule {
+                seed: None,
+                faults: vec![fault],
+            },
+        });
+        let tasks: Vec<Task> = sound.chain(failing).collect();
+        let queue = AtomicUsize::new(0);
+        let records = Mutex::new(BTreeMap::new());
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let number = queue.fetch_add(1, Ordering::Relaxed);
+                        let Some(task) = tasks.get(number) else {
+                            return;
+                        };
+                        let record = live(self, task.seed, &task.schedule, false);
+                        records.lock().insert(number, record);
+                    }
+                });
             }
-            records.push(record);
+        });
+        let records: Vec<Record> = records.into_inner().into_values().collect();
+        match records
+            .iter()
+            .position(|record| !record.violations.is_empty())
+        {
+            Some(broken) => {
+                let mut records = records;
+                let record = records.swap_remove(broken);
+                let faults = record.schedule.faults.len();
+                Err(finding(record, faults))
+            }
+            None => Ok(Catalogue::of(&records)),
         }
-        let catalogue = Catalogue::of(&records);
-        let mails = catalogue.functions.iter().map(|(sight, _)| sight);
-        self.mail_states = mails
-            .filter(|sight| sight.function == "send_msg_sns")
-            .map(|sight| (sight.machine.clone(), sight.state.clone()))
-            .collect();
-        Ok(catalogue)
     }
+}
+
+/// Faults that lead to states that no run comes to otherwise.
+fn failures() -> Vec<Fault> {
+    let deny = |action: &str| Fault {
+        service: Some("elasticmapreduce".to_owned()),
+        action: Some(action.to_owned()),
+        times: Some(30),
+        ..Fault::new(Kind::Deny)
+    };
+    vec![
+        Fault {
+            step: Some("load ".to_owned()),
+            ..Fault::new(Kind::StepFails)
+        },
+        Fault {
+            step: Some("load ".to_owned()),
+            ..Fault::new(Kind::StepHangs)
+        },
+        Fault {
+            machine: Some("master".to_owned()),
+            after_seconds: Some(400),
+            ..Fault::new(Kind::Abort)
+        },
+        Fault::new(Kind::LaunchFails),
+        deny("TerminateJobFlows"),
+        deny("RunJobFlow"),
+    ]
+}
+
+/// The states that send mails, by machine.
+fn mail_states(project: &Project) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    // A template that cannot be resolved is refused when the first life begins.
+    let Ok(stack) = project.template.resolve(&surroundings(), &BTreeMap::new()) else {
+        return found;
+    };
+    for machine in &stack.state_machines {
+        let text = project.rendered_definition(machine).unwrap_or_default();
+        let definition: Value = serde_json::from_str(&text).unwrap_or_default();
+        let mut blocks = vec![&definition];
+        while let Some(block) = blocks.pop() {
+            for (name, state) in block["States"].as_object().into_iter().flatten() {
+                let resource = state["Resource"].as_str().unwrap_or_default();
+                if resource.ends_with("send_msg_sns") {
+                    found.insert((own_name(&machine.name).to_owned(), name.clone()));
+                }
+                blocks.push(&state["ItemProcessor"]);
+                blocks.extend(state["Branches"].as_array().into_iter().flatten());
+            }
+        }
+    }
+    found
 }
 
 /// Where files are cheap: nothing of a simulation needs to outlive it.

@@ -1,5 +1,5 @@
-//! Random schedules, drawn only where something happens: a life without faults is lived first and remembered as a
-//! [`Catalogue`]. The exhaustive list of single faults comes from it too.
+//! Random schedules, drawn only where something happens: a few lives are lived first, without faults and with one that leads
+//! to the failure paths, and remembered as a [`Catalogue`]. The exhaustive list of faults comes from it too.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,39 @@ use crate::life::Record;
 use crate::schedule::{Fault, Schedule};
 use crate::sight::Sight;
 
-/// What happens in lives without faults.
+/// What happens in lives.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    /// Calls to services, and how often each is made.
-    pub calls: Vec<(Sight, u32)>,
+    /// Calls to services.
+    pub calls: Vec<Place>,
     /// Invocations of functions.
-    pub functions: Vec<(Sight, u32)>,
+    pub functions: Vec<Place>,
     /// States that are entered.
-    pub states: Vec<(Sight, u32)>,
+    pub states: Vec<Place>,
     /// Steps.
     pub steps: Vec<String>,
 }
 
+/// Somewhere that faults can strike.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What is seen there.
+    pub sight: Sight,
+    /// How often, at most.
+    pub count: u32,
+    /// The faults without which nothing comes here: it is on a failure path.
+    pub after: Vec<Fault>,
+}
+
 impl Catalogue {
-    /// What was seen in these lives.
+    /// What was seen in these lives. Those without faults come first.
     pub fn of(records: &[Record]) -> Self {
-        let mut seen: BTreeMap<Sight, u32> = BTreeMap::new();
+        let mut seen: BTreeMap<Sight, (u32, Vec<Fault>)> = BTreeMap::new();
         let mut catalogue = Self::default();
         for record in records {
             for (sight, count) in &record.seen {
-                let most = seen.entry(sight.clone()).or_default();
+                let new = || (0, record.schedule.faults.clone());
+                let (most, _) = seen.entry(sight.clone()).or_insert_with(new);
                 *most = (*most).max(*count);
             }
             for step in &record.steps {
@@ -39,14 +51,21 @@ impl Catalogue {
                 }
             }
         }
-        for (sight, count) in seen {
-            if !sight.service.is_empty() {
-                catalogue.calls.push((sight, count));
+        for (sight, (count, after)) in seen {
+            let places = if !sight.service.is_empty() {
+                &mut catalogue.calls
             } else if !sight.function.is_empty() {
-                catalogue.functions.push((sight, count));
+                &mut catalogue.functions
             } else if !sight.state.is_empty() {
-                catalogue.states.push((sight, count));
-            }
+                &mut catalogue.states
+            } else {
+                continue;
+            };
+            places.push(Place {
+                sight,
+                count,
+                after,
+            });
         }
         catalogue
     }
@@ -64,7 +83,7 @@ impl Catalogue {
         let mut faults = Vec::new();
         while faults.len() < count {
             let kind = Kind::ALL[entropy.below(Kind::ALL.len() as u64) as usize];
-            faults.extend(self.fault(kind, &entropy));
+            faults.extend(self.faults(kind, &entropy));
         }
         Schedule {
             seed: Some(seed),
@@ -72,21 +91,28 @@ impl Catalogue {
         }
     }
 
-    fn fault(&self, kind: Kind, entropy: &Entropy) -> Option<Fault> {
+    /// A fault of this kind somewhere, behind those that lead there.
+    fn faults(&self, kind: Kind, entropy: &Entropy) -> Vec<Fault> {
+        let mut after = Vec::new();
+        let fault = self.fault(kind, entropy, &mut after);
+        after.into_iter().chain(fault).collect()
+    }
+
+    fn fault(&self, kind: Kind, entropy: &Entropy, after: &mut Vec<Fault>) -> Option<Fault> {
         let mut fault = Fault::new(kind);
         match kind.target() {
             Target::Call => {
                 let calls: Vec<_> = self.calls_for(kind).collect();
-                let (sight, count) = pick(&calls, entropy)?;
-                place(&mut fault, sight);
-                fault.nth = nth(*count, entropy);
+                let place = pick(&calls, entropy)?;
+                place.put(&mut fault, after);
+                fault.nth = nth(place.count, entropy);
                 fault.times = times(entropy);
             }
             Target::Function => {
                 let functions: Vec<_> = self.functions.iter().collect();
-                let (sight, count) = pick(&functions, entropy)?;
-                place(&mut fault, sight);
-                fault.nth = nth(*count, entropy);
+                let place = pick(&functions, entropy)?;
+                place.put(&mut fault, after);
+                fault.nth = nth(place.count, entropy);
                 fault.times = times(entropy);
             }
             Target::Step => {
@@ -100,10 +126,9 @@ impl Catalogue {
             Target::Launch => {}
             Target::Moment => {
                 let states: Vec<_> = self.states.iter().collect();
-                let (sight, count) = pick(&states, entropy)?;
-                fault.machine = Some(sight.machine.clone());
-                fault.state = Some(sight.state.clone());
-                fault.nth = nth(*count, entropy);
+                let place = pick(&states, entropy)?;
+                place.put(&mut fault, after);
+                fault.nth = nth(place.count, entropy);
                 if kind == Kind::StateInfo {
                     let contents = [
                         "missing",
@@ -120,53 +145,63 @@ impl Catalogue {
         Some(fault)
     }
 
-    fn calls_for(&self, kind: Kind) -> impl Iterator<Item = &(Sight, u32)> {
+    fn calls_for(&self, kind: Kind) -> impl Iterator<Item = &Place> {
         let crashes = matches!(kind, Kind::CrashBefore | Kind::CrashAfter);
-        let fits = move |(sight, _): &&(Sight, u32)| !crashes || !sight.function.is_empty();
+        let fits = move |place: &&Place| !crashes || !place.sight.function.is_empty();
         self.calls.iter().filter(fits)
     }
 
-    /// Every single fault once: each kind at each place where it can strike, the first time that something happens there.
-    pub fn every_fault(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
+    /// Every single fault once, behind those that lead to it: each kind at each place where it can strike, the first time
+    /// that something happens there.
+    pub fn every_fault(&self) -> Vec<Vec<Fault>> {
+        let mut every = Vec::new();
         for kind in Kind::ALL {
-            let at = |sight: &Sight| {
+            let at = |place: &Place| {
+                let mut faults = Vec::new();
                 let mut fault = Fault::new(kind);
-                place(&mut fault, sight);
-                fault
+                place.put(&mut fault, &mut faults);
+                faults.push(fault);
+                faults
             };
             match kind.target() {
-                Target::Call => faults.extend(self.calls_for(kind).map(|(sight, _)| at(sight))),
-                Target::Function => {
-                    faults.extend(self.functions.iter().map(|(sight, _)| at(sight)))
-                }
-                Target::Step => faults.extend(self.steps.iter().map(|step| Fault {
-                    step: Some(step.clone()),
-                    ..Fault::new(kind)
+                Target::Call => every.extend(self.calls_for(kind).map(at)),
+                Target::Function => every.extend(self.functions.iter().map(at)),
+                Target::Step => every.extend(self.steps.iter().map(|step| {
+                    vec![Fault {
+                        step: Some(step.clone()),
+                        ..Fault::new(kind)
+                    }]
                 })),
-                Target::Launch => faults.push(Fault::new(kind)),
+                Target::Launch => every.push(vec![Fault::new(kind)]),
                 Target::Moment if kind == Kind::StateInfo => {
                     for content in ["missing", "truncated", "foreign"] {
-                        faults.extend(self.states.iter().map(|(sight, _)| Fault {
-                            content: Some(content.to_owned()),
-                            ..at(sight)
+                        every.extend(self.states.iter().map(|place| {
+                            let mut faults = at(place);
+                            if let Some(fault) = faults.last_mut() {
+                                fault.content = Some(content.to_owned());
+                            }
+                            faults
                         }));
                     }
                 }
-                Target::Moment => faults.extend(self.states.iter().map(|(sight, _)| at(sight))),
+                Target::Moment => every.extend(self.states.iter().map(at)),
             }
         }
-        faults
+        every
     }
 }
 
-fn place(fault: &mut Fault, sight: &Sight) {
-    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    fault.machine = given(&sight.machine);
-    fault.state = given(&sight.state);
-    fault.function = given(&sight.function);
-    fault.service = given(&sight.service);
-    fault.action = given(&sight.action);
+impl Place {
+    /// Lets a fault strike here, and tells the faults that lead here.
+    fn put(&self, fault: &mut Fault, after: &mut Vec<Fault>) {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        fault.machine = given(&self.sight.machine);
+        fault.state = given(&self.sight.state);
+        fault.function = given(&self.sight.function);
+        fault.service = given(&self.sight.service);
+        fault.action = given(&self.sight.action);
+        after.extend(self.after.iter().cloned());
+    }
 }
 
 fn pick<'a, T>(choices: &[&'a T], entropy: &Entropy) -> Option<&'a T> {

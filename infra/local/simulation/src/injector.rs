@@ -72,12 +72,17 @@ struct Armed {
     /// How many things fitted.
     fitting: u32,
     hits: Vec<Hit>,
+    /// Its cause has been found and removed.
+    mended: bool,
 }
 
 impl Armed {
     /// Counts a thing that fits; whether the fault strikes it.
     fn strikes(&mut self) -> bool {
         self.fitting += 1;
+        if self.mended {
+            return false;
+        }
         let first = self.fault.nth.unwrap_or(1);
         let last = first.saturating_add(self.fault.times.unwrap_or(1) - 1);
         (first..=last).contains(&self.fitting)
@@ -91,6 +96,7 @@ impl Injector {
             fault: fault.clone(),
             fitting: 0,
             hits: Vec::new(),
+            mended: false,
         };
         Arc::new(Self {
             next,
@@ -154,6 +160,41 @@ impl Injector {
         runtime.services().emr.plan_faults(|planned| {
             planned.planned.clear();
             planned.spot_is_never_fulfilled = false;
+        });
+    }
+
+    /// Somebody has found what is behind the faults that have struck so far: they strike no more.
+    pub fn mend(&self, runtime: &Runtime) {
+        self.collect(runtime);
+        let mut state = self.state.lock();
+        for armed in state
+            .armed
+            .iter_mut()
+            .filter(|armed| !armed.hits.is_empty())
+        {
+            armed.mended = true;
+        }
+        let mended: Vec<(Kind, bool)> = state
+            .armed
+            .iter()
+            .map(|armed| (armed.fault.kind, armed.mended))
+            .collect();
+        let of_clusters: Vec<bool> = state
+            .armed
+            .iter()
+            .filter(|armed| cluster_fault(&armed.fault).is_some())
+            .map(|armed| armed.mended)
+            .collect();
+        drop(state);
+        runtime.services().emr.plan_faults(|planned| {
+            for (fault, mended) in planned.planned.iter_mut().zip(of_clusters) {
+                if mended {
+                    fault.times = 0;
+                }
+            }
+            if mended.contains(&(Kind::SpotNotFulfilled, true)) {
+                planned.spot_is_never_fulfilled = false;
+            }
         });
     }
 
@@ -249,6 +290,9 @@ impl Injector {
                 continue;
             }
             let Some(left) = left.next() else { continue };
+            if armed.mended {
+                continue;
+            }
             let struck = armed.fault.times.unwrap_or(1).saturating_sub(left) as usize;
             while armed.hits.len() < struck {
                 armed.hits.push(hit(armed));

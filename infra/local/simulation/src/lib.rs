@@ -3,8 +3,8 @@
 //!
 //! * [`kind`], [`schedule`]: what can go wrong, and files that say so. [`sight`]: what a fault's words are compared with.
 //! * [`injector`], `director`: carrying a schedule out on a runtime.
-//! * [`life`]: one simulated life and its promises; `plan`: what it consists of. [`sample`]: the files that land.
-//!   `rows`, `mails`: two of the promises. [`timeline`]: what happened.
+//! * [`life`]: one simulated life; `plan`: what it consists of; `people`: what they do between the runs. [`sample`]: the
+//!   files that land. `promises`, `rows`, `mails`: what is checked. [`timeline`]: what happened.
 //! * [`draw`]: random schedules, and every single fault. [`campaign`]: many lives. [`shrink`]: the few faults that matter.
 
 pub mod campaign;
@@ -14,7 +14,9 @@ pub mod injector;
 pub mod kind;
 pub mod life;
 mod mails;
+mod people;
 mod plan;
+mod promises;
 mod rows;
 pub mod sample;
 pub mod schedule;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_services::deadline::reached;
 use aws_services::s3::PutOptions;
 use embedded_runtime::{
     ClockMode, ExecutionOutcome, Functions, Project, Runtime, RuntimeError, RuntimeOptions,
@@ -18,7 +17,8 @@ use virtual_time::Work;
 
 use crate::injector::{Injector, Struck};
 use crate::mails::{self, Resume};
-use crate::plan::{Load, Plan, Start};
+use crate::people::ConfigurationFile;
+use crate::plan::{Configuration, Deed, Load, Plan, Remedy, Start};
 use crate::rows;
 use crate::sample::{LandedFile, TableSample};
 use crate::schedule::Schedule;
@@ -27,10 +27,12 @@ use crate::timeline::Timeline;
 
 /// Every execution must end within this, in pipeline time; the master's own limit is a day.
 const LONGEST_RUN: Duration = Duration::from_secs(26 * 3600);
-/// EMR's idle policy ends what everything else has forgotten; after this it must have.
-const IDLE_POLICY: Duration = Duration::from_secs(4 * 3600);
 /// A life that takes this long in real time is stuck: somebody holds the clock and does nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// After so many failures of one load in a row a person looks for what is behind them, and removes it.
+const PATIENT_ATTEMPTS: usize = 4;
+/// The template's parameter that says how many lines of a table's batch may be rejected.
+const THRESHOLD: &str = "RejectedRowsAllowed";
 /// How often a person tries to resume one load.
 const MOST_ATTEMPTS: usize = 12;
 
@@ -149,8 +151,19 @@ async fn begin(
         path: world.folder.clone(),
         source,
     })?;
+    let plan = Plan::draw(seed, &world.samples);
     let mut options = RuntimeOptions::new(folder.path().join("root"))
         .with_project(Arc::clone(&world.project), Functions::InProcess);
+    let has_threshold = world.project.template.parameters.contains_key(THRESHOLD);
+    let rejected_rows_allowed = if has_threshold {
+        let allowed = plan.rejected_rows_allowed;
+        options
+            .parameters
+            .insert(THRESHOLD.to_owned(), allowed.to_string());
+        allowed
+    } else {
+        0
+    };
     options.clock = ClockMode::Simulated(began);
     options.seed = Some(seed);
     options.observer = Arc::clone(injector) as _;
@@ -165,32 +178,57 @@ async fn begin(
         timeline,
         record,
         landed: Vec::new(),
+        rejected_rows_allowed,
+        configuration: None,
+        is_configured: Configuration::Kept,
+        is_cluster_wanted: false,
+        was_cluster_wanted: false,
+        redriven_from: None,
         custody: None,
     };
     life.custody = Some(life.runtime.clock().work());
-    let result = life.run(Plan::draw(seed, &world.samples)).await;
+    life.configuration = life.configuration_file().await;
+    let result = life.run(plan).await;
     record.struck = injector.struck(&runtime);
     runtime.shutdown().await;
     result
 }
 
-struct Life<'a> {
-    world: &'a World,
-    runtime: Arc<Runtime>,
-    injector: &'a Arc<Injector>,
-    timeline: &'a Timeline,
-    record: &'a mut Record,
-    landed: Vec<Vec<LandedFile>>,
+/// A life while it is lived. What people do is in `people`, what is checked in `promises` and `rows`.
+pub(crate) struct Life<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) injector: &'a Arc<Injector>,
+    pub(crate) timeline: &'a Timeline,
+    pub(crate) record: &'a mut Record,
+    /// The files of each load so far.
+    pub(crate) landed: Vec<Vec<LandedFile>>,
+    pub(crate) rejected_rows_allowed: usize,
+    pub(crate) configuration: Option<ConfigurationFile>,
+    pub(crate) is_configured: Configuration,
+    /// Whether a person has launched a cluster and still works on it.
+    pub(crate) is_cluster_wanted: bool,
+    /// Whether that was so before the present execution.
+    pub(crate) was_cluster_wanted: bool,
+    /// How the execution that is redriven had ended.
+    pub(crate) redriven_from: Option<String>,
     /// Held whenever nothing is waited for, so that time stands still between two runs.
-    custody: Option<Work>,
+    pub(crate) custody: Option<Work>,
+}
+
+/// What there was before a run.
+pub(crate) struct Before {
+    pub(crate) mails: usize,
+    pub(crate) masters: usize,
+    pub(crate) struck: Vec<Struck>,
 }
 
 impl Life<'_> {
     async fn run(&mut self, plan: Plan) -> Result<(), RuntimeError> {
         let loads = plan.loads.len();
         for load in plan.loads {
-            self.load(load).await?;
-            if !self.record.violations.is_empty() {
+            let has_ended = self.load(load).await?;
+            if !has_ended || !self.record.violations.is_empty() {
                 return Ok(());
             }
         }
@@ -209,71 +247,128 @@ impl Life<'_> {
         Ok(())
     }
 
-    async fn load(&mut self, load: Load) -> Result<(), RuntimeError> {
+    /// One load, until it is in the warehouse, and what people do afterwards. Returns whether everything has ended.
+    async fn load(&mut self, load: Load) -> Result<bool, RuntimeError> {
         self.land(load.files).await?;
-        let mut next = Start {
+        self.configure(load.configuration).await;
+        let master = |input| Start {
             machine: "master",
-            input: load.input.clone(),
+            input,
         };
+        let mut remedies = load.remedies.into_iter();
+        let mut next = master(load.input.clone());
         for attempt in 1.. {
             let struck_before = self.injector.hits(&self.runtime);
             let mails_before = self.timeline.mails().len();
+            let clusters_before = self.runtime.services().emr.clusters().len();
             let Some(outcome) = self.start(next.machine, &next.input).await? else {
-                return Ok(());
+                return Ok(false);
             };
+            let struck = self.injector.hits(&self.runtime) > struck_before;
+            self.check_outcome(&next, &outcome, struck, clusters_before);
             if !self.record.violations.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             if is_done(&outcome) {
                 break;
             }
-            let struck = self.injector.hits(&self.runtime) > struck_before;
-            if attempt > 1 && !struck {
-                let what = format!(
-                    "{} with {} ended {} ({}), although nothing went wrong during it",
-                    next.machine,
-                    next.input,
-                    outcome.status,
-                    told(&outcome)
-                );
-                self.violate("reruns", vec![what]);
-                return Ok(());
+            if attempt >= PATIENT_ATTEMPTS {
+                self.injector.mend(&self.runtime);
+                self.say("what went wrong so far is mended");
             }
             if attempt > MOST_ATTEMPTS {
                 let what = format!("{} is not loaded after {attempt} runs", load.batch);
                 self.violate("reruns", vec![what]);
-                return Ok(());
+                return Ok(true);
             }
-            next = self.next_start(&outcome, mails_before, &load.batch);
+            self.configure(Configuration::Kept).await;
+            self.correct_staged_files(&load.batch).await?;
+            let remedy = remedies.next().unwrap_or(Remedy::Resume);
+            next = match &remedy {
+                Remedy::Again => master(json!({"BatchId": load.batch})),
+                _ => master(self.resume_input(&outcome, mails_before, &load.batch)),
+            };
+            match remedy {
+                Remedy::Resume | Remedy::Again => {}
+                Remedy::Redrive => match self.redrive(&outcome).await? {
+                    None => return Ok(false),
+                    Some(redriven) if is_done(&redriven) => break,
+                    Some(_) => {}
+                },
+                Remedy::ByHand(session) => {
+                    if !self.work_by_hand(&session).await? {
+                        return Ok(false);
+                    }
+                }
+            }
+            if !self.record.violations.is_empty() {
+                return Ok(true);
+            }
+            self.say(&format!("a person resumes with {}", next.input));
         }
-        for start in load.afterwards {
-            self.say(&format!(
-                "a person starts {} with {}",
-                start.machine, start.input
-            ));
-            if self.start(start.machine, &start.input).await?.is_none()
-                || !self.record.violations.is_empty()
-            {
-                return Ok(());
+        self.configure(Configuration::Kept).await;
+        for deed in load.afterwards {
+            let has_ended = match deed {
+                Deed::Work(session) => self.work_by_hand(&session).await?,
+                Deed::Start(start) => {
+                    self.say(&format!(
+                        "a person starts {} with {}",
+                        start.machine, start.input
+                    ));
+                    self.start(start.machine, &start.input).await?.is_some()
+                }
+            };
+            if !has_ended || !self.record.violations.is_empty() {
+                return Ok(has_ended);
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// A run in which nothing goes wrong succeeds, and one that cannot succeed does not.
+    fn check_outcome(
+        &mut self,
+        start: &Start,
+        outcome: &ExecutionOutcome,
+        struck: bool,
+        clusters_before: usize,
+    ) {
+        let is_blocked = self.is_blocked();
+        let is_broken = self.is_configured == Configuration::Broken;
+        let run = format!(
+            "{} with {} ended {} ({})",
+            start.machine,
+            start.input,
+            outcome.status,
+            told(outcome)
+        );
+        if is_done(outcome) {
+            if is_blocked {
+                let what = format!("{run}, although too many lines are bad");
+                self.violate("rows", vec![what]);
+            }
+            return;
+        }
+        if !struck && !is_blocked && !is_broken {
+            let what = format!("{run}, although nothing went wrong during it");
+            self.violate("reruns", vec![what]);
+        }
+        let clusters = self.runtime.services().emr.clusters().len();
+        if is_broken && !struck && clusters > clusters_before {
+            let what = format!("{run}, with a cluster, although the configuration is broken");
+            self.violate("clusters", vec![what]);
+        }
     }
 
     /// What the mail of a failed run says to start; without a mail the same batch again.
-    fn next_start(&self, outcome: &ExecutionOutcome, mails_before: usize, batch: &str) -> Start {
+    fn resume_input(&self, outcome: &ExecutionOutcome, mails_before: usize, batch: &str) -> Value {
         let mails = self.timeline.mails();
         let fresh = mails.get(mails_before..).unwrap_or_default();
         let own = mails::about(fresh, &outcome.execution_arn);
         let resume = own.iter().rev().find_map(|mail| mails::resume(mail));
-        let input = match resume {
+        match resume {
             Some(Resume { machine, input }) if machine == "master" => input,
             _ => json!({"BatchId": batch}),
-        };
-        self.say(&format!("a person resumes with {input}"));
-        Start {
-            machine: "master",
-            input,
         }
     }
 
@@ -283,7 +378,7 @@ impl Life<'_> {
             let put = self.runtime.services().s3.put(
                 &bucket,
                 &file.key,
-                file.content.clone(),
+                file.content(),
                 PutOptions::default(),
             );
             put.await.map_err(|source| RuntimeError::Upload {
@@ -293,28 +388,53 @@ impl Life<'_> {
                 source: Box::new(source),
             })?;
         }
-        self.say(&format!("{} files land", files.len()));
+        let bad: usize = files.iter().map(|file| file.bad.len()).sum();
+        self.say(&match bad {
+            0 => format!("{} files land", files.len()),
+            bad => format!(
+                "{} files land, with {bad} bad lines; {} are allowed",
+                files.len(),
+                self.rejected_rows_allowed
+            ),
+        });
         self.landed.push(files);
         Ok(())
     }
 
     /// Starts an execution, lets everything end, and checks the promises. `None` if something did not end.
-    async fn start(
+    pub(crate) async fn start(
         &mut self,
         machine: &str,
         input: &Value,
     ) -> Result<Option<ExecutionOutcome>, RuntimeError> {
-        let mails_before = self.timeline.mails().len();
-        let masters_before = self.timeline.executions("master").len();
-        let struck_before = self.injector.struck(&self.runtime);
+        let before = self.before_a_run();
         let execution = self.runtime.start_execution(machine, None, input).await?;
+        self.until_all_has_ended(&execution, &format!("{machine} with {input}"), before)
+            .await
+    }
+
+    pub(crate) fn before_a_run(&self) -> Before {
+        Before {
+            mails: self.timeline.mails().len(),
+            masters: self.timeline.executions("master").len(),
+            struck: self.injector.struck(&self.runtime),
+        }
+    }
+
+    /// Lets an execution and everything else end, and checks the promises. `None` if something did not end.
+    pub(crate) async fn until_all_has_ended(
+        &mut self,
+        execution: &str,
+        what: &str,
+        before: Before,
+    ) -> Result<Option<ExecutionOutcome>, RuntimeError> {
         let clock = self.runtime.clock().clone();
         let alarm = clock.alarm(clock.after(LONGEST_RUN));
         let ticket = alarm.ticket();
         let work = self.custody.take().unwrap_or_else(|| clock.work());
         let ended = async {
             let work = self.runtime.settled(work).await;
-            let outcome = self.runtime.wait(&execution).await?;
+            let outcome = self.runtime.wait(execution).await?;
             Ok::<_, RuntimeError>((outcome, work))
         };
         let outcome = tokio::select! {
@@ -325,131 +445,37 @@ impl Life<'_> {
         clock.call_off(ticket);
         let Some((outcome, work)) = outcome else {
             let hours = LONGEST_RUN.as_secs() / 3600;
-            let what = format!(
-                "{machine} with {input}, or what it started, has not ended after {hours} hours"
-            );
+            let what = format!("{what}, or what it started, has not ended after {hours} hours");
             self.violate("ends", vec![what]);
             return Ok(None);
         };
         self.custody = Some(work);
-        self.check_clusters(mails_before).await;
+        self.check_clusters(&before).await;
         let rows = self.check_rows(false).await;
         self.violate("rows", rows);
-        self.check_mails(mails_before, masters_before, &struck_before)
-            .await?;
+        self.check_mails(&before, &outcome).await?;
         Ok(Some(outcome))
     }
 
     async fn check_rows(&self, settled: bool) -> Vec<String> {
-        rows::check(&self.runtime, &self.world.samples, &self.landed, settled).await
+        rows::check(
+            &self.runtime,
+            &self.world.samples,
+            &self.landed,
+            self.rejected_rows_allowed,
+            settled,
+        )
+        .await
     }
 
-    /// No cluster may be alive. One that could not be terminated must be named in a mail, and the idle policy ends it.
-    async fn check_clusters(&mut self, mails_before: usize) {
-        let alive = |runtime: &Runtime| -> Vec<String> {
-            let clusters = runtime.services().emr.clusters();
-            let alive = clusters
-                .into_iter()
-                .filter(|cluster| !cluster.state.has_ended());
-            alive.map(|cluster| cluster.id).collect()
-        };
-        let left = alive(&self.runtime);
-        if left.is_empty() {
-            return;
-        }
-        let mails = self.timeline.mails();
-        let fresh = mails.get(mails_before..).unwrap_or_default();
-        for cluster in &left {
-            if !fresh
-                .iter()
-                .any(|mail| mail.message.contains(cluster.as_str()))
-            {
-                let what = format!("{cluster} is alive after its run, and no mail names it");
-                self.violate("clusters", vec![what]);
-            }
-        }
-        self.say(&format!(
-            "{} is alive; EMR's idle policy is awaited",
-            left.join(", ")
-        ));
-        let clock = self.runtime.clock().clone();
-        let work = self.custody.take().unwrap_or_else(|| clock.work());
-        let work = reached(&clock, clock.after(IDLE_POLICY), work).await;
-        self.custody = Some(self.runtime.settled(work).await);
-        for cluster in alive(&self.runtime) {
-            let hours = IDLE_POLICY.as_secs() / 3600;
-            let what = format!("{cluster} is alive {hours} hours after its run");
-            self.violate("clusters", vec![what]);
-        }
-    }
-
-    async fn check_mails(
-        &mut self,
-        mails_before: usize,
-        masters_before: usize,
-        struck_before: &[Struck],
-    ) -> Result<(), RuntimeError> {
-        let slack = self.mail_slack(struck_before);
-        let mails = self.timeline.mails();
-        let fresh = mails.get(mails_before..).unwrap_or_default();
-        let masters = self.timeline.executions("master");
-        let mut problems = Vec::new();
-        for arn in masters.get(masters_before..).unwrap_or_default() {
-            let outcome = self.runtime.wait(arn).await?;
-            if outcome.succeeded() {
-                self.record.succeeded += 1;
-            } else {
-                self.record.failed += 1;
-            }
-            let own = mails::about(fresh, arn);
-            let loaded = told(&outcome).contains("LOADED") && !told(&outcome).contains("ALREADY");
-            let expected = usize::from(!outcome.succeeded() || loaded);
-            let least = expected.saturating_sub(slack);
-            if !(least..=expected + slack).contains(&own.len()) {
-                problems.push(format!(
-                    "{} mails about {} {} ({}); {expected} expected",
-                    own.len(),
-                    arn.rsplit(':').next().unwrap_or_default(),
-                    outcome.status,
-                    told(&outcome)
-                ));
-            }
-            if !outcome.succeeded()
-                && let Some(mail) = own.first()
-                && mails::resume(mail).is_none()
-            {
-                problems.push(format!("the mail `{}` has no resume input", mail.subject));
-            }
-        }
-        self.violate("mails", problems);
-        Ok(())
-    }
-
-    /// How many mails may be missing or too many, because faults struck the sending of mails itself.
-    fn mail_slack(&self, before: &[Struck]) -> usize {
-        let struck = self.injector.struck(&self.runtime);
-        let mut slack = 0;
-        for (index, fault) in struck.iter().enumerate() {
-            let known = before.get(index).map_or(0, |fault| fault.hits.len());
-            let fresh = fault.hits.iter().skip(known);
-            slack += fresh
-                .filter(|hit| {
-                    let place = (hit.sight.machine.clone(), hit.sight.state.clone());
-                    hit.sight.service == "sns" || self.world.mail_states.contains(&place)
-                })
-                .count();
-        }
-        slack
-    }
-
-    fn violate(&mut self, promise: &'static str, found: Vec<String>) {
+    pub(crate) fn violate(&mut self, promise: &'static str, found: Vec<String>) {
         for what in found {
             self.say(&format!("VIOLATION ({promise}): {what}"));
             self.record.violations.push(Violation { promise, what });
         }
     }
 
-    fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         self.timeline
             .say(self.runtime.clock().now(), &format!("# {line}"));
     }
@@ -462,7 +488,7 @@ fn is_done(outcome: &ExecutionOutcome) -> bool {
 }
 
 /// The status that the run's output tells, or its error.
-fn told(outcome: &ExecutionOutcome) -> String {
+pub(crate) fn told(outcome: &ExecutionOutcome) -> String {
     let output = outcome
         .output
         .as_ref()

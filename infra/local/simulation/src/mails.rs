@@ -25,6 +25,26 @@ pub(crate) fn about<'a>(mails: &'a [Mail], execution_arn: &str) -> Vec<&'a Mail>
     mails.iter().filter(names).collect()
 }
 
+/// What a mail says after a label at the beginning of a line.
+pub(crate) fn field<'a>(mail: &'a Mail, label: &str) -> Option<&'a str> {
+    let mut lines = mail.message.lines();
+    lines.find_map(|line| {
+        let rest = line.strip_prefix(label)?;
+        (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim())
+    })
+}
+
+/// The labels and headings that a mail lacks.
+pub(crate) fn missing<'a>(mail: &Mail, labels: &[&'a str]) -> Vec<&'a str> {
+    let missing = labels.iter().filter(|label| field(mail, label).is_none());
+    missing.copied().collect()
+}
+
+/// Whether a mail tells of a run.
+pub(crate) fn is_about_a_run(mail: &Mail) -> bool {
+    field(mail, "Run").is_some()
+}
+
 /// What a mail says to start: its line `Input`, and the state machine of the command below it.
 pub(crate) fn resume(mail: &Mail) -> Option<Resume> {
     let mut inputs = mail.message.lines().filter_map(|line| {
@@ -65,6 +85,15 @@ mod tests {
         assert_eq!(resume.input, json!({"BatchId": "b1", "StartFrom": "Facts"}));
         assert_eq!(resume.machine, "master");
         assert_eq!(super::resume(&mail("nothing to start")), None);
+    }
+
+    #[test]
+    fn labels_and_headings_that_a_mail_lacks_are_named() {
+        assert_eq!(
+            missing(&mail(MAIL), &["Run", "To resume", "Cost", "Start"]),
+            ["Cost", "Start"]
+        );
+        assert_eq!(field(&mail(MAIL), "Run"), Some("run-1"));
     }
 
     #[test]

@@ -24,12 +24,14 @@ struct Whereabouts {
     waiting: Vec<String>,
 }
 
-/// Looks at every table. `landed` holds the files of each load so far, the oldest first; with `settled` everything must be
-/// in production. Returns a sentence for each broken promise.
+/// Looks at every table. `landed` holds the files of each load so far, the oldest first; more than `allowed` bad lines of a
+/// load keep it out of production; with `settled` everything must be in production. Returns a sentence for each broken
+/// promise.
 pub(crate) async fn check(
     runtime: &Runtime,
     samples: &[TableSample],
     landed: &[Vec<LandedFile>],
+    allowed: usize,
     settled: bool,
 ) -> Vec<String> {
     let Ok(bucket) = runtime.bucket() else {
@@ -46,12 +48,13 @@ pub(crate) async fn check(
                 continue;
             }
         };
-        let loads: Vec<Vec<Row>> = landed
+        let loads: Vec<Load> = landed
             .iter()
             .map(|files| {
-                let own = files.iter().filter(|file| file.table == sample.table);
-                own.flat_map(|file| file.rows.iter().map(|row| spelled(row)))
-                    .collect()
+                Load::of(
+                    files.iter().filter(|file| file.table == sample.table),
+                    allowed,
+                )
             })
             .collect();
         let mut problems = if sample.table.kind == "fact" {
@@ -59,6 +62,7 @@ pub(crate) async fn check(
         } else {
             dimension_problems(&place, &loads, settled)
         };
+        problems.extend(bad_line_problems(&place, &loads));
         if settled {
             problems.extend(
                 place
@@ -77,10 +81,70 @@ pub(crate) async fn check(
     broken
 }
 
-fn fact_problems(place: &Whereabouts, loads: &[Vec<Row>]) -> Vec<String> {
+/// What one load has for one table.
+#[derive(Debug, Default)]
+struct Load {
+    rows: Vec<Row>,
+    /// The marks of its bad lines.
+    bad: Vec<String>,
+    /// Whether these are more than are allowed: none of its rows may be published.
+    is_blocked: bool,
+}
+
+impl Load {
+    fn of<'a>(files: impl Iterator<Item = &'a LandedFile>, allowed: usize) -> Self {
+        let mut load = Self::default();
+        for file in files {
+            load.rows.extend(file.rows.iter().map(|row| spelled(row)));
+            load.bad
+                .extend(file.bad.iter().map(|line| line.mark.clone()));
+        }
+        load.is_blocked = load.bad.len() > allowed;
+        load
+    }
+}
+
+/// A bad line is never in production; it is in its file, and once that is archived it is listed once as rejected.
+fn bad_line_problems(place: &Whereabouts, loads: &[Load]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for mark in loads.iter().flat_map(|load| &load.bad) {
+        let is_in = |zone: &BTreeMap<Row, u32>| {
+            zone.keys()
+                .any(|row| row.split('|').next() == Some(mark.as_str()))
+        };
+        let listed = place.rejected.matches(mark.as_str()).count();
+        if is_in(&place.production) {
+            problems.push(format!("a line that is no row is in production: {mark}"));
+        }
+        if listed > 1 {
+            problems.push(format!("listed {listed} times as rejected: {mark}"));
+        }
+        let archived = is_in(&place.archive);
+        if archived && listed == 0 {
+            problems.push(format!("archived, but not listed as rejected: {mark}"));
+        }
+        if !archived && !is_in(&place.landing) && !is_in(&place.staging) {
+            problems.push(format!("a bad line has gone with its file: {mark}"));
+        }
+    }
+    problems
+}
+
+fn fact_problems(place: &Whereabouts, loads: &[Load]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut expected: BTreeMap<&Row, u32> = BTreeMap::new();
-    for row in loads.iter().flatten() {
+    for load in loads.iter().filter(|load| load.is_blocked) {
+        let published = load
+            .rows
+            .iter()
+            .filter(|row| place.production.contains_key(*row));
+        problems.extend(
+            published.map(|row| {
+                format!("in production, although its load has too many bad lines: {row}")
+            }),
+        );
+    }
+    for row in loads.iter().flat_map(|load| &load.rows) {
         *expected.entry(row).or_default() += 1;
     }
     for (row, times) in &expected {
@@ -112,23 +176,28 @@ fn fact_problems(place: &Whereabouts, loads: &[Vec<Row>]) -> Vec<String> {
     problems
 }
 
-fn dimension_problems(place: &Whereabouts, loads: &[Vec<Row>], settled: bool) -> Vec<String> {
+fn dimension_problems(place: &Whereabouts, loads: &[Load], settled: bool) -> Vec<String> {
     let mut problems = Vec::new();
-    let counted = |load: &Vec<Row>| {
+    let counted = |load: &Load| {
         let mut rows: BTreeMap<Row, u32> = BTreeMap::new();
-        for row in load {
+        for row in &load.rows {
             *rows.entry(row.clone()).or_default() += 1;
         }
         rows
     };
-    let versions: Vec<BTreeMap<Row, u32>> = loads
-        .iter()
-        .filter(|load| !load.is_empty())
-        .map(counted)
-        .collect();
+    let loads: Vec<&Load> = loads.iter().filter(|load| !load.rows.is_empty()).collect();
+    let versions: Vec<BTreeMap<Row, u32>> = loads.iter().map(|load| counted(load)).collect();
     let present = versions
         .iter()
         .rposition(|version| *version == place.production);
+    if let Some(version) = present
+        && loads[version].is_blocked
+    {
+        problems.push(format!(
+            "production has load {}, which has too many bad lines",
+            version + 1
+        ));
+    }
     let is_new = place.production.is_empty() && !settled;
     match present {
         Some(version) if settled && version + 1 != versions.len() => problems.push(format!(
@@ -292,8 +361,40 @@ mod tests {
         rows
     }
 
-    fn load(names: &[&str]) -> Vec<Row> {
-        names.iter().map(|name| (*name).to_owned()).collect()
+    fn load(names: &[&str]) -> Load {
+        Load {
+            rows: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Load::default()
+        }
+    }
+
+    #[test]
+    fn a_bad_line_that_is_loaded_lost_or_not_listed_is_found() {
+        let spoiled = |is_blocked| Load {
+            bad: vec!["bad-1-1".to_owned()],
+            is_blocked,
+            ..load(&["a"])
+        };
+        let place = Whereabouts {
+            production: rows(&["a", "bad-1-1|x"]),
+            ..Whereabouts::default()
+        };
+        let problems = bad_line_problems(&place, &[spoiled(false)]);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        let place = Whereabouts {
+            production: rows(&["a"]),
+            archive: rows(&["a", "bad-1-1|x"]),
+            ..Whereabouts::default()
+        };
+        assert_eq!(bad_line_problems(&place, &[spoiled(false)]).len(), 1);
+        assert!(fact_problems(&place, &[spoiled(false)]).is_empty());
+        assert_eq!(fact_problems(&place, &[spoiled(true)]).len(), 1);
+        assert_eq!(dimension_problems(&place, &[spoiled(true)], false).len(), 1);
+        let place = Whereabouts {
+            rejected: "part-0\t12\ttoo many columns\t\"bad-1-1\"".to_owned(),
+            ..place
+        };
+        assert!(bad_line_problems(&place, &[spoiled(false)]).is_empty());
     }
 
     #[test]

@@ -57,12 +57,27 @@ pub enum SampleError {
 pub struct LandedFile {
     /// The object's key.
     pub key: String,
-    /// Its content.
-    pub content: Vec<u8>,
     /// Its table.
     pub table: PipelineTable,
-    /// Its rows.
+    /// Its header.
+    pub columns: Vec<String>,
+    /// Its rows that can be loaded.
     pub rows: Vec<Vec<String>>,
+    /// Its lines that cannot.
+    pub bad: Vec<BadLine>,
+    /// Whether it is packed.
+    pub zipped: bool,
+}
+
+/// A line that no table takes.
+#[derive(Debug, Clone)]
+pub struct BadLine {
+    /// Its first value, which nothing else has.
+    pub mark: String,
+    /// Its values.
+    pub values: Vec<String>,
+    /// The row that it should have been.
+    pub meant: Vec<String>,
 }
 
 /// The rows of a comma-separated text with a header; gzip if the name says so.
@@ -170,23 +185,67 @@ impl TableSample {
             let name = format!("{}-{batch}-{part}{suffix}", self.table.name);
             LandedFile {
                 key: format!("landing/{}/{}/{name}", self.table.kind, self.table.name),
-                content: self.written(rows, zipped),
                 table: self.table.clone(),
+                columns: self.columns.clone(),
                 rows: rows.to_vec(),
+                bad: Vec::new(),
+                zipped,
             }
         });
         files.collect()
     }
+}
 
-    fn written(&self, rows: &[Vec<String>], zipped: bool) -> Vec<u8> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
+impl LandedFile {
+    /// Spoils one to three rows, but never all: values are missing, or there is one too many.
+    pub(crate) fn spoil(&mut self, load: usize, entropy: &Entropy) {
+        let wanted = 1 + entropy.below(3) as usize;
+        while self.bad.len() < wanted && self.rows.len() > 1 {
+            let meant = self
+                .rows
+                .remove(entropy.below(self.rows.len() as u64) as usize);
+            let mark = format!("bad-{load}-{}", self.bad.len() + 1);
+            let mut values = meant.clone();
+            if entropy.below(2) == 0 {
+                values.truncate(meant.len().div_ceil(2));
+            } else {
+                values.push("surplus".to_owned());
+            }
+            if let Some(first) = values.first_mut() {
+                first.clone_from(&mark);
+            }
+            self.bad.push(BadLine {
+                mark,
+                values,
+                meant,
+            });
+        }
+    }
+
+    /// Makes every bad line the row that it should have been.
+    pub(crate) fn correct(&mut self) {
+        self.rows.extend(self.bad.drain(..).map(|line| line.meant));
+    }
+
+    /// The name of the file alone.
+    pub(crate) fn name(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The file: header, a row, the bad lines, the other rows.
+    pub(crate) fn content(&self) -> Vec<u8> {
+        let mut writer = csv::WriterBuilder::new()
+            .flexible(true)
+            .from_writer(Vec::new());
+        let (first, others) = self.rows.split_at(self.rows.len().min(1));
+        let bad = self.bad.iter().map(|line| &line.values);
         // Nothing that is written to memory fails.
         let _ = writer.write_record(&self.columns);
-        for row in rows {
+        for row in first.iter().chain(bad).chain(others) {
             let _ = writer.write_record(row);
         }
         let text = writer.into_inner().unwrap_or_default();
-        if !zipped {
+        if !self.zipped {
             return text;
         }
         let level = flate2::Compression::fast();

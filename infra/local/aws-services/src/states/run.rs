@@ -326,16 +326,7 @@ impl StepFunctions {
         }
         self.archive.remove(&run.arn);
         self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
-        let input = run.with_execution(|execution| {
-            serde_json::from_str(execution.input()).unwrap_or_default()
-        });
-        self.context.observe(Occurrence::ExecutionStarted {
-            execution_arn: run.arn.clone(),
-            state_machine_arn: run.machine_arn.clone(),
-            name: run.name.clone(),
-            parent: run.parent.clone(),
-            input,
-        });
+        self.observe_start(run);
         self.announce(run, "RUNNING");
         self.drive(run, None, work);
         Ok(())
@@ -367,6 +358,7 @@ impl StepFunctions {
         }
         self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
         self.archive.remove(&run.arn);
+        self.observe_start(run);
         self.announce(run, "RUNNING");
         self.drive(run, None, work);
         Ok(())

@@ -39,20 +39,27 @@ pub(crate) fn execute(
     let schedule = command.faults.as_deref().map(read_schedule).transpose()?;
     let sample = || folder.join(embedded_runtime::project::SAMPLE_DATA);
     let data = command.data.clone().unwrap_or_else(sample);
-    let mut world = World::open(project, &data).map_err(|error| {
+    let world = World::open(project, &data).map_err(|error| {
         Complaint::usage(
             error,
             "lay files out as KIND/TABLE/FILE, with a header and a few rows",
         )
     })?;
     let paint = Paint::for_term(&console::Term::stdout());
-    let catalogue = match world.scout() {
-        Ok(catalogue) => catalogue,
-        Err(finding) => {
-            print_line("a promise is broken without any fault:");
-            print_finding(&finding, paint);
-            return Ok(Exit::Failed);
-        }
+    let threads = command
+        .jobs
+        .map_or_else(processors, |jobs| usize::try_from(jobs).unwrap_or(1));
+    // A schedule of faults that is given needs nobody to look where faults could strike.
+    let catalogue = match schedule {
+        Some(_) => Catalogue::default(),
+        None => match world.scout(threads) {
+            Ok(catalogue) => catalogue,
+            Err(finding) => {
+                print_line("a promise is broken before any fault is drawn:");
+                print_finding(&finding, paint);
+                return Ok(Exit::Failed);
+            }
+        },
     };
     let first = match (&schedule, command.seed, command.fresh) {
         (Some(schedule), None, _) => schedule.seed.unwrap_or(1),
@@ -68,9 +75,6 @@ pub(crate) fn execute(
         let last = first + tasks.len() as u64 - 1;
         print_line(&format!("fresh seeds {first} to {last}"));
     }
-    let threads = command
-        .jobs
-        .map_or_else(processors, |jobs| usize::try_from(jobs).unwrap_or(1));
     let wanted = tasks.len();
     let bar = bar(wanted as u64, command.json);
     let stopping = Arc::new(AtomicBool::new(false));
@@ -138,11 +142,11 @@ fn tasks(
     if command.exhaustive {
         let every = usize::try_from(command.every).unwrap_or(usize::MAX);
         let faults = catalogue.every_fault().into_iter().step_by(every);
-        let alone = faults.map(|fault| Task {
+        let alone = faults.map(|faults| Task {
             seed: first,
             schedule: Schedule {
                 seed: Some(first),
-                faults: vec![fault],
+                faults,
             },
         });
         return alone.collect();

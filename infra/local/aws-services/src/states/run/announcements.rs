@@ -10,6 +10,20 @@ use crate::observer::Occurrence;
 use crate::states::{Neighbours, StepFunctions, names, redrive};
 
 impl StepFunctions {
+    /// Tells the observer that an execution runs, or runs again.
+    pub(super) fn observe_start(&self, run: &Run) {
+        let input = run.with_execution(|execution| {
+            serde_json::from_str(execution.input()).unwrap_or_default()
+        });
+        self.context.observe(Occurrence::ExecutionStarted {
+            execution_arn: run.arn.clone(),
+            state_machine_arn: run.machine_arn.clone(),
+            name: run.name.clone(),
+            parent: run.parent.clone(),
+            input,
+        });
+    }
+
     pub(super) fn observe_history(&self, run: &Run, state: &mut RunState) {
         let fresh = &state.execution.history()[state.observed..];
         let events: Vec<Value> = fresh
