@@ -159,10 +159,6 @@ fn failures() -> Vec<Fault> {
             ..Fault::new(Kind::StepFails)
         },
         Fault {
-            step: Some("load ".to_owned()),
-            ..Fault::new(Kind::StepHangs)
-        },
-        Fault {
             machine: Some("master".to_owned()),
             after_seconds: Some(400),
             ..Fault::new(Kind::Abort)

@@ -27,6 +27,8 @@ pub struct Timeline {
 
 #[derive(Debug, Default)]
 struct State {
+    /// How many there have been.
+    occurrences: u64,
     lines: Vec<String>,
     /// Each occurrence as JSON, when that is wanted.
     full: Option<String>,
@@ -67,6 +69,11 @@ impl Timeline {
     /// Every occurrence, one JSON document a line.
     pub fn full(&self) -> String {
         self.state.lock().full.clone().unwrap_or_default()
+    }
+
+    /// How many things have happened so far.
+    pub(crate) fn occurrences(&self) -> u64 {
+        self.state.lock().occurrences
     }
 
     /// The mails so far.
@@ -121,6 +128,7 @@ fn short(text: &str) -> String {
 impl Observer for Timeline {
     fn observe(&self, at: Timestamp, occurrence: Occurrence) {
         let mut state = self.state.lock();
+        state.occurrences += 1;
         if let Some(full) = &mut state.full {
             let text = serde_json::to_string(&occurrence).unwrap_or_default();
             full.push_str(&format!("{at} {text}\n"));
