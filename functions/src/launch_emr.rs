@@ -1,5 +1,6 @@
 //! `launch_emr`: launches the run's cluster, or adopts the one that this execution has already launched. RunJobFlow has no
-//! idempotency token: whenever an answer may have been lost, the cluster's execution tag is looked for first.
+//! idempotency token: whenever an answer may have been lost, the cluster's execution tag is looked for first. With `DryRun` it
+//! launches nothing and says where the cluster would run, for the machine to look at the subnets' tags.
 
 use std::time::Duration;
 
@@ -24,15 +25,44 @@ const ADOPTION_PAUSES: [u64; 3] = [1, 3, 6];
 
 /// The run that needs a cluster.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Request {
+    /// Launches nothing: only the configuration is read, and the answer is a [`Place`].
+    #[serde(default)]
+    dry_run: bool,
     #[serde(flatten)]
     run: Run,
+}
+
+/// What has been launched, or where it would be.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// The cluster.
+    Launched(Launched),
+    /// The answer to a dry run.
+    Checked(Place),
+}
+
+/// Where the cluster would run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Place {
+    status: &'static str,
+    /// Of these EMR picks one.
+    subnet_ids: Vec<String>,
+    subnets: usize,
+    region: String,
+    /// Whether EMR makes the security groups by itself, which it does only in a VPC that is tagged too.
+    needs_tagged_vpc: bool,
+    /// The command that tags the subnets.
+    tag_command: String,
 }
 
 /// The cluster, on its way.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Response {
+pub struct Launched {
     cluster_id: String,
     status: &'static str,
     /// Whether an earlier attempt of this execution had launched it.
@@ -78,13 +108,13 @@ impl Typed for Error {
 /// Adopts or launches.
 pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
     let config = load(clients).await?;
+    if request.dry_run {
+        return Ok(Response::Checked(place(&config)));
+    }
     let pipeline = clients.environment().get("Pipeline_Name").unwrap_or(&config.name).to_owned();
     let run = request.run;
-    let respond = |cluster_id, adopted| Response {
-        cluster_id,
-        status: "STARTING",
-        adopted,
-        run: run.clone(),
+    let respond = |cluster_id, adopted| {
+        Response::Launched(Launched { cluster_id, status: "STARTING", adopted, run: run.clone() })
     };
     if let Some(execution) = &run.execution_arn
         && let Some(cluster) = adopt(clients, &config, &pipeline, execution).await?
@@ -108,6 +138,19 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
         name: config.name.clone(),
         source: failure,
     })
+}
+
+fn place(config: &Config) -> Place {
+    let tag = tags::MANAGED_POLICIES;
+    let (region, subnets) = (&config.region, config.subnets.join(" "));
+    Place {
+        status: "CHECKED",
+        subnet_ids: config.subnets.clone(),
+        subnets: config.subnets.len(),
+        region: region.clone(),
+        needs_tagged_vpc: config.security_groups.is_none(),
+        tag_command: format!("aws ec2 create-tags --region {region} --resources {subnets} --tags Key={tag},Value=true"),
+    }
 }
 
 async fn launch(clients: &Clients, config: &Config, pipeline: &str, run: &Run) -> Result<String, CallError> {

@@ -23,7 +23,7 @@ use crate::shared::input;
 
 pub use crate::shared::clients::{Clients, Environment};
 pub use crate::shared::errors::{ErrorType, FunctionFailure};
-pub use crate::shared::http_client::http_client;
+pub use crate::shared::http_client::{http_client, http_client_through_proxies};
 
 macro_rules! handlers {
     ($($module:ident),+ $(,)?) => {

@@ -84,7 +84,8 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     let report: Option<Report> = input::field(&request.event, "Report")?;
     let (written, message) = match &report {
         Some(report) => {
-            let mail = mail::write(clients, report).await;
+            let clients = clients.with_environment(report.settings(environment));
+            let mail = mail::write(&clients, report).await;
             (Some(mail.subject), whole(mail.text))
         }
         None => (None, message(&request.event)?),

@@ -48,6 +48,9 @@ pub struct Response {
     ready_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
+    /// What an ended cluster has used, in hours of EMR's smallest instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    normalized_instance_hours: Option<i32>,
     /// Units that were to be spot and are on demand.
     #[serde(skip_serializing_if = "Option::is_none")]
     spot_not_fulfilled: Option<u32>,
@@ -76,6 +79,7 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     };
     Ok(Response {
         spot_not_fulfilled,
+        normalized_instance_hours: cluster.normalized_instance_hours.filter(|_| cluster.phase() == ClusterPhase::Ended),
         cluster_id: request.cluster_id,
         status,
         poll_after_seconds,
@@ -166,6 +170,18 @@ mod tests {
                 "BatchId": "B1", "ExecutionArn": EXECUTION,
             })
         );
+    }
+
+    #[tokio::test]
+    async fn an_ended_cluster_says_what_it_has_used() {
+        let hours = |state| {
+            let mut answer = cluster_json("j-1", state, &[]);
+            answer["Cluster"]["NormalizedInstanceHours"] = json!(48);
+            Replay::new().any("DescribeCluster", answer)
+        };
+        let event = json!({"ClusterId": "j-1"});
+        assert_eq!(status(&hours("TERMINATED"), event.clone()).await.unwrap()["NormalizedInstanceHours"], 48);
+        assert_eq!(status(&hours("TERMINATING"), event).await.unwrap().get("NormalizedInstanceHours"), None);
     }
 
     #[tokio::test]

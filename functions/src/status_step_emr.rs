@@ -1,10 +1,12 @@
-//! `status_step_emr`: whether a step has done its work. Polled until it says SUCCESS or ERROR.
+//! `status_step_emr`: whether a step has done its work. Polled until it says SUCCESS or ERROR. Of a load that has succeeded it
+//! also says how many rows it has loaded.
 
 use serde::{Deserialize, Serialize};
 
 use crate::shared::clients::Clients;
 use crate::shared::cluster::{ClusterError, describe};
 use crate::shared::config_source::polling;
+use crate::shared::counts;
 use crate::shared::errors::{CallError, ErrorType, Typed};
 use crate::shared::identifiers::{ClusterId, StepId};
 use crate::shared::moment;
@@ -19,6 +21,9 @@ const DESCRIBE_STEP: &str = "elasticmapreduce:DescribeStep";
 pub struct Request {
     cluster_id: ClusterId,
     step_id: StepId,
+    /// Where the step leaves what it has counted, `s3://BUCKET/FOLDER/`; empty for one that counts nothing.
+    #[serde(default)]
+    counts_at: String,
     #[serde(flatten)]
     run: Run,
 }
@@ -35,12 +40,23 @@ pub struct Response {
     explanation: Option<String>,
     #[serde(flatten)]
     details: Details,
+    /// What a load that has succeeded counted.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    rows: Option<Rows>,
     poll_after_seconds: u32,
     /// EMR wants to be asked less often; nothing is known.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     throttled: bool,
     #[serde(flatten)]
     run: Run,
+}
+
+/// For the metrics.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rows {
+    rows_loaded: u64,
+    rows_rejected: u64,
 }
 
 /// What EMR tells.
@@ -103,13 +119,14 @@ impl Typed for Error {
 /// Looks at the step, and while it has not ended at its cluster too.
 pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Error> {
     let polling = polling(clients).await;
-    let Request { cluster_id, step_id, run } = request;
+    let Request { cluster_id, step_id, counts_at, run } = request;
     let respond = |status, details: Details, poll_after_seconds, throttled| Response {
         cluster_id: cluster_id.clone(),
         step_id: step_id.clone(),
         status,
         explanation: (status == "ERROR").then(|| explanation(&details)),
         details,
+        rows: None,
         poll_after_seconds,
         throttled,
         run,
@@ -152,7 +169,22 @@ pub async fn handle(clients: &Clients, request: Request) -> Result<Response, Err
     let age = clients.age(began.as_ref());
     details.age_seconds = Some(age);
     let wait = polling.after(age, step_id.as_str());
-    Ok(respond(word, details, wait, false))
+    let mut response = respond(word, details, wait, false);
+    if word == "SUCCESS" && !counts_at.is_empty() {
+        response.rows = rows(clients, &counts_at).await;
+    }
+    Ok(response)
+}
+
+/// A number on a dashboard is not worth a run: what cannot be read is left out.
+async fn rows(clients: &Clients, counts_at: &str) -> Option<Rows> {
+    match counts::find(clients, counts_at).await {
+        Ok(counts) => counts.map(|counts| Rows { rows_loaded: counts.rows_loaded, rows_rejected: counts.rows_rejected }),
+        Err(problem) => {
+            tracing::warn!("the rows are not counted: {problem}");
+            None
+        }
+    }
 }
 
 fn explanation(details: &Details) -> String {

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Pipeline, history, sample_rows};
 
 #[tokio::test]
-async fn the_sample_is_loaded_whole_and_its_files_are_archived() -> Result<()> {
+pub(crate) async fn the_sample_is_loaded_whole_and_its_files_are_archived() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     let landed = pipeline.keys("landing/").await?;
@@ -86,7 +86,8 @@ async fn d20_a_second_batch_adds_its_facts_and_replaces_the_dimensions() -> Resu
 }
 
 #[tokio::test]
-async fn x13_what_a_dead_run_left_in_staging_is_finished_before_the_next_batch() -> Result<()> {
+pub(crate) async fn x13_what_a_dead_run_left_in_staging_is_finished_before_the_next_batch()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     let country = pipeline.keys("landing/dimension/country/").await?;

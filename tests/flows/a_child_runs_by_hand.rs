@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Pipeline, sample_rows};
 
 #[tokio::test]
-async fn r3_a_child_without_a_cluster_says_how_to_get_one_and_mails_it() -> Result<()> {
+pub(crate) async fn r3_a_child_without_a_cluster_says_how_to_get_one_and_mails_it() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     for machine in ["dimension-process", "fact-process", "add-emr-workers"] {
         let outcome = pipeline.run_machine(machine, json!({})).await?;
@@ -41,7 +41,8 @@ async fn terminate_without_a_cluster_succeeds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn r4_launch_dimensions_workers_facts_and_terminate_by_hand_load_the_sample() -> Result<()> {
+pub(crate) async fn r4_launch_dimensions_workers_facts_and_terminate_by_hand_load_the_sample()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     for (machine, input) in [

@@ -26,7 +26,8 @@ async fn mend(pipeline: &Pipeline, kind: &str, table: &str, batch: &str) -> Resu
 }
 
 #[tokio::test]
-async fn d16_a_fact_that_fails_lets_its_sibling_finish_and_is_resumed_from_facts() -> Result<()> {
+pub(crate) async fn d16_a_fact_that_fails_lets_its_sibling_finish_and_is_resumed_from_facts()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     spoil(&pipeline, "fact", "card_transaction").await?;
@@ -76,7 +77,7 @@ async fn d16_a_fact_that_fails_lets_its_sibling_finish_and_is_resumed_from_facts
 }
 
 #[tokio::test]
-async fn d16_a_dimension_that_fails_keeps_the_facts_from_starting_and_is_resumed_from_dimensions()
+pub(crate) async fn d16_a_dimension_that_fails_keeps_the_facts_from_starting_and_is_resumed_from_dimensions()
 -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Pipeline, sample_rows};
 
 #[tokio::test]
-async fn t6_an_aborted_master_is_reaped_wherever_it_was() -> Result<()> {
+pub(crate) async fn t6_an_aborted_master_is_reaped_wherever_it_was() -> Result<()> {
     // Minutes of pipeline time: before the launch is recorded, while the cluster starts, while tables load.
     for minutes in [0, 1, 4, 5, 7, 8] {
         let pipeline = Pipeline::start().await?;
@@ -58,7 +58,7 @@ async fn t6_an_aborted_master_is_reaped_wherever_it_was() -> Result<()> {
 }
 
 #[tokio::test]
-async fn d11_a_cluster_that_dies_during_a_step_fails_the_run_once_and_a_rerun_finishes_it()
+pub(crate) async fn d11_a_cluster_that_dies_during_a_step_fails_the_run_once_and_a_rerun_finishes_it()
 -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;

@@ -100,7 +100,8 @@ async fn l8_a_config_with_many_faults_names_them_all_before_a_launch() -> Result
 }
 
 #[tokio::test]
-async fn s7_state_info_that_cannot_be_read_stops_the_run_and_touches_no_cluster() -> Result<()> {
+pub(crate) async fn s7_state_info_that_cannot_be_read_stops_the_run_and_touches_no_cluster()
+-> Result<()> {
     for garbage in ["", "{\"ClusterId\": \"j-1", "not an id at all"] {
         let pipeline = Pipeline::start().await?;
         pipeline.land_samples().await?;
@@ -122,7 +123,8 @@ async fn s7_state_info_that_cannot_be_read_stops_the_run_and_touches_no_cluster(
 }
 
 #[tokio::test]
-async fn x6_state_info_in_the_older_format_of_a_cluster_that_is_gone_is_taken_over() -> Result<()> {
+pub(crate) async fn x6_state_info_in_the_older_format_of_a_cluster_that_is_gone_is_taken_over()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_samples().await?;
     pipeline

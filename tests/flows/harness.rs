@@ -1,12 +1,14 @@
 //! A runtime over a folder of its own, with the project's stack provisioned, and what the tests ask of it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, ensure};
 use aws_services::s3::PutOptions;
 use aws_services::{Observer, Occurrence};
+use embedded_runtime::iam::{Denied, Used};
 use embedded_runtime::{ClockMode, ExecutionOutcome, Functions, Project, Runtime, RuntimeOptions};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -15,34 +17,120 @@ use tempfile::TempDir;
 /// When every simulated run begins.
 const START: &str = "2026-11-21T02:00:00Z";
 
-/// A provisioned pipeline.
+/// A provisioned pipeline. The policies of its roles are enforced; one that was denied something fails its test when it is
+/// dropped, even if the state machines got over it.
 pub(crate) struct Pipeline {
     pub(crate) runtime: Runtime,
     seen: Arc<Seen>,
     root: Arc<TempDir>,
+    privileges: Option<Arc<Mutex<Privileges>>>,
+}
+
+/// What pipelines were allowed, and what was denied them.
+#[derive(Debug, Default)]
+pub(crate) struct Privileges {
+    pub(crate) used: BTreeSet<Used>,
+    pub(crate) denied: BTreeSet<Denied>,
+}
+
+thread_local! {
+    /// Where the pipelines that this thread starts tell what they were allowed.
+    static RECORDING: RefCell<Option<Arc<Mutex<Privileges>>>> = const { RefCell::new(None) };
+}
+
+/// Runs a scenario, and adds what its pipelines were allowed. Every scenario runs on the thread that calls it.
+pub(crate) fn recording_privileges(
+    privileges: &Arc<Mutex<Privileges>>,
+    scenario: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    RECORDING.set(Some(Arc::clone(privileges)));
+    let outcome = scenario();
+    RECORDING.set(None);
+    outcome
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        let Some(enforcer) = self.runtime.enforcer() else {
+            return;
+        };
+        let denied = enforcer.denied();
+        if let Some(privileges) = &self.privileges {
+            let mut privileges = privileges.lock();
+            privileges.used.extend(enforcer.used());
+            privileges.denied.extend(denied);
+        } else if !std::thread::panicking() {
+            assert!(denied.is_empty(), "used and not granted: {denied:#?}");
+        }
+    }
 }
 
 /// Remembers what the services told.
 #[derive(Default)]
 struct Seen {
     mails: Mutex<Vec<(String, String)>>,
+    metrics: Mutex<Vec<Metric>>,
+}
+
+/// One value of a metric, as CloudWatch reads it from a function's log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Metric {
+    pub(crate) namespace: String,
+    pub(crate) dimensions: BTreeMap<String, String>,
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+}
+
+/// The metrics that a line of a log carries in CloudWatch's embedded metric format.
+fn metrics_of(line: &str) -> Vec<Metric> {
+    let Ok(document) = serde_json::from_str::<Value>(line) else {
+        return Vec::new();
+    };
+    let mut metrics = Vec::new();
+    let directives = document["_aws"]["CloudWatchMetrics"].as_array();
+    for directive in directives.into_iter().flatten() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let names = directive["Dimensions"][0].as_array().into_iter().flatten();
+        let dimensions = names.map(|name| (text(name), text(&document[text(name)])));
+        let dimensions: BTreeMap<String, String> = dimensions.collect();
+        for metric in directive["Metrics"].as_array().into_iter().flatten() {
+            let name = text(&metric["Name"]);
+            metrics.push(Metric {
+                namespace: text(&directive["Namespace"]),
+                dimensions: dimensions.clone(),
+                value: document[&name].as_f64().unwrap_or(f64::NAN),
+                name,
+                at: document["_aws"]["Timestamp"].as_i64().unwrap_or_default(),
+            });
+        }
+    }
+    metrics
 }
 
 impl Observer for Seen {
     fn observe(&self, _at: jiff::Timestamp, occurrence: Occurrence) {
-        if let Occurrence::MessagePublished {
-            subject, message, ..
-        } = occurrence
-        {
-            self.mails
-                .lock()
-                .push((subject.unwrap_or_default(), message));
+        match occurrence {
+            Occurrence::MessagePublished {
+                subject, message, ..
+            } => {
+                let mail = (subject.unwrap_or_default(), message);
+                self.mails.lock().push(mail);
+            }
+            Occurrence::FunctionInvoked { log_tail, .. } => {
+                let metrics = log_tail.lines().flat_map(metrics_of);
+                self.metrics.lock().extend(metrics);
+            }
+            _ => {}
         }
     }
 }
 
+/// The project that is tested: this one, unless another copy is named.
 pub(crate) fn project_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    let named = std::env::var_os("PIPELINE_PROJECT").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
 }
 
 /// The project, read once for all tests.
@@ -92,6 +180,7 @@ impl Pipeline {
             runtime: Runtime::start(options).await?,
             seen,
             root,
+            privileges: RECORDING.with_borrow(Clone::clone),
         })
     }
 
@@ -181,6 +270,11 @@ impl Pipeline {
     /// Subjects and texts of the mails since the start.
     pub(crate) fn mails(&self) -> Vec<(String, String)> {
         self.seen.mails.lock().clone()
+    }
+
+    /// The metrics that functions have told since the start.
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
+        self.seen.metrics.lock().clone()
     }
 
     /// The only value of a query.

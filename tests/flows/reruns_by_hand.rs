@@ -107,7 +107,8 @@ async fn r5_of_two_phases_by_hand_at_once_one_proceeds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn x19_a_failed_child_is_mailed_by_the_master_or_by_itself_and_never_by_both() -> Result<()> {
+pub(crate) async fn x19_a_failed_child_is_mailed_by_the_master_or_by_itself_and_never_by_both()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline
         .put(
@@ -141,7 +142,7 @@ async fn x19_a_failed_child_is_mailed_by_the_master_or_by_itself_and_never_by_bo
 }
 
 #[tokio::test]
-async fn r6_a_run_that_is_redriven_after_its_cluster_was_reaped_harms_nothing_and_can_be_resumed()
+pub(crate) async fn r6_a_run_that_is_redriven_after_its_cluster_was_reaped_harms_nothing_and_can_be_resumed()
 -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_transfers().await?;

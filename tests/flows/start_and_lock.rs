@@ -64,8 +64,8 @@ async fn two_launches(pipeline: &Pipeline) -> Result<(ExecutionOutcome, Executio
 }
 
 #[tokio::test]
-async fn s2_of_two_launches_in_the_same_second_the_lock_lets_one_proceed_and_names_it() -> Result<()>
-{
+pub(crate) async fn s2_of_two_launches_in_the_same_second_the_lock_lets_one_proceed_and_names_it()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     let (holder, refused) = two_launches(&pipeline).await?;
     let cause = refused.cause.unwrap_or_default();
@@ -145,7 +145,7 @@ async fn dead_holder() -> Result<(Pipeline, std::sync::Arc<Strikes>)> {
 }
 
 #[tokio::test]
-async fn s4_the_lock_of_a_run_that_was_aborted_is_taken_over_and_its_cluster_terminated_first()
+pub(crate) async fn s4_the_lock_of_a_run_that_was_aborted_is_taken_over_and_its_cluster_terminated_first()
 -> Result<()> {
     let (pipeline, strikes) = dead_holder().await?;
     assert!(

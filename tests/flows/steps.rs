@@ -139,7 +139,8 @@ fn d4_on_aws_the_bucket_keeps_what_is_overwritten_or_deleted() {
 }
 
 #[tokio::test]
-async fn d5_a_load_that_fails_changes_nothing_and_its_mail_has_reason_and_log() -> Result<()> {
+pub(crate) async fn d5_a_load_that_fails_changes_nothing_and_its_mail_has_reason_and_log()
+-> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_countries().await?;
     pipeline.load("good").await?;
@@ -295,7 +296,7 @@ async fn d9_a_step_that_a_person_cancels_is_an_error_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn d10_polling_that_is_throttled_for_minutes_waits_longer_and_submits_nothing_again()
+pub(crate) async fn d10_polling_that_is_throttled_for_minutes_waits_longer_and_submits_nothing_again()
 -> Result<()> {
     let (pipeline, strikes) =
         Strikes::pipeline([before("elasticmapreduce", "DescribeStep", Blow::Throttle)

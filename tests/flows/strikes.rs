@@ -26,6 +26,8 @@ pub(crate) enum Blow {
     Deny,
     /// A refusal with this code and status.
     Refuse(&'static str, u16),
+    /// The same in the service's own words.
+    Say(&'static str, u16, &'static str),
     /// The connection breaks.
     Lose,
     /// No answer ever comes.
@@ -236,6 +238,9 @@ impl Strikes {
             (Blow::Deny, "sns") => fail("AuthorizationError", 403),
             (Blow::Deny, _) => fail("AccessDeniedException", 400),
             (Blow::Refuse(code, number), _) => fail(code, number),
+            (Blow::Say(code, number, words), _) => {
+                Verdict::Fail(ServiceError::new(code, words).with_status(status(number)))
+            }
             (Blow::Crash, _) => fail("ServiceException", 500),
             (Blow::Lose, _) => Verdict::LoseResponse,
             (Blow::Hang, _) => Verdict::Hang,

@@ -30,7 +30,7 @@ async fn t1_termination_is_repeated_and_the_lock_stays_until_the_cluster_is_real
 }
 
 #[tokio::test]
-async fn t2_termination_protection_is_lifted_from_an_own_cluster() -> Result<()> {
+pub(crate) async fn t2_termination_protection_is_lifted_from_an_own_cluster() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_countries().await?;
     let (arn, work) = pipeline
@@ -133,7 +133,7 @@ async fn change_machine(
 }
 
 #[tokio::test]
-async fn t7_a_run_that_times_out_is_reaped_and_mailed_once() -> Result<()> {
+pub(crate) async fn t7_a_run_that_times_out_is_reaped_and_mailed_once() -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_countries().await?;
     change_machine(&pipeline, "master", |definition| {
@@ -346,7 +346,7 @@ async fn t11_a_child_that_a_person_aborts_ends_the_run_with_one_mail_and_no_clus
 }
 
 #[tokio::test]
-async fn x11_a_step_that_never_ends_is_cancelled_at_its_deadline() -> Result<()> {
+pub(crate) async fn x11_a_step_that_never_ends_is_cancelled_at_its_deadline() -> Result<()> {
     let (pipeline, strikes) = Strikes::pipeline([]).await?;
     pipeline.land_countries().await?;
     crate::start_and_lock::hang_step(&pipeline, "load dimension country");

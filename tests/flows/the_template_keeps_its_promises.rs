@@ -1,24 +1,23 @@
-//! What no linter sees in the template: a topic that is encrypted admits its publishers, a queue its sender; what a role is
-//! granted is what is used; the table in infra/aws/README.md is what the template says.
+//! What no linter sees in the template: a topic that is encrypted admits its publishers, a queue its sender; a role reaches
+//! everything only where it must; the tables in infra/aws/README.md are what the template says.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use aws_services::Body;
-use aws_services::s3::Condition;
+use embedded_runtime::template::resources::Recorded;
 use embedded_runtime::{Project, Stack};
 use serde_json::{Value, json};
 
-use crate::harness::{Pipeline, project_folder};
+use crate::harness::project_folder;
 
-fn stack() -> Result<Stack> {
+pub(crate) fn stack() -> Result<Stack> {
     let project = Project::load(&project_folder())?;
     let surroundings = embedded_runtime::runtime::surroundings();
     let resolved = project.template.resolve(&surroundings, &BTreeMap::new());
     resolved.map_err(|problems| anyhow::anyhow!("{problems:?}"))
 }
 
-fn list(value: &Value) -> Vec<Value> {
+pub(crate) fn list(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items.clone(),
         Value::Null => Vec::new(),
@@ -26,10 +25,7 @@ fn list(value: &Value) -> Vec<Value> {
     }
 }
 
-fn of_type<'a>(
-    stack: &'a Stack,
-    type_name: &str,
-) -> Vec<&'a embedded_runtime::template::resources::Recorded> {
+pub(crate) fn of_type<'a>(stack: &'a Stack, type_name: &str) -> Vec<&'a Recorded> {
     let all = stack.recorded.iter();
     all.filter(|resource| resource.type_name == type_name)
         .collect()
@@ -154,7 +150,7 @@ fn a_queue_admits_the_rules_that_leave_there_what_they_could_not_deliver() -> Re
 }
 
 /// Actions that know no resource; everything else names its own.
-const WITHOUT_RESOURCE: [&str; 20] = [
+const WITHOUT_RESOURCE: [&str; 21] = [
     "elasticmapreduce:ListClusters",
     "elasticmapreduce:RunJobFlow",
     "logs:CreateLogDelivery",
@@ -170,6 +166,7 @@ const WITHOUT_RESOURCE: [&str; 20] = [
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
     "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
     "states:SendTaskSuccess",
     "states:SendTaskFailure",
     "states:SendTaskHeartbeat",
@@ -203,224 +200,191 @@ fn a_role_reaches_everything_only_where_an_action_knows_no_resource() -> Result<
     Ok(())
 }
 
-/// What AWS does in a role's name: the embedded runtime keeps no log groups and no traces, and Hive's own reading, writing and
-/// cataloguing goes past it. A dead-letter queue gets what this runtime reports to its observer instead.
-fn is_done_by_aws(grant: &str) -> bool {
-    ["logs:", "xray:", "glue:", "sqs:"]
-        .iter()
-        .any(|prefix| grant.starts_with(prefix))
+fn stack_with(parameter: &str, value: &str) -> Result<Stack> {
+    let project = Project::load(&project_folder())?;
+    let surroundings = embedded_runtime::runtime::surroundings();
+    let given = BTreeMap::from([(parameter.to_owned(), value.to_owned())]);
+    let resolved = project.template.resolve(&surroundings, &given);
+    resolved.map_err(|problems| anyhow::anyhow!("{parameter}: {problems:?}"))
 }
 
-/// Granted for what no run here comes to, each with its reason.
-const RARELY_USED: [(&str, &str, &str); 3] = [
-    (
-        "LaunchEmrRole",
-        "elasticmapreduce:TerminateJobFlows",
-        "ends the younger of two clusters of one execution; launch_emr's own tests show it",
-    ),
-    (
-        "WriteStateInfoToS3Role",
-        "s3:ListBucket",
-        "tells that the lock has gone while it was to be completed; its own tests show it",
-    ),
-    (
-        "SubmitCmdRunStepEmrRole",
-        "elasticmapreduce:DescribeCluster",
-        "tells why a cluster refuses a step; submit_cmd_run_step_emr's own tests show it",
-    ),
-];
-
-#[tokio::test]
-async fn each_role_is_granted_what_it_uses_and_nothing_else() -> Result<()> {
-    let folder = std::sync::Arc::new(tempfile::TempDir::new()?);
-    let pipeline = Pipeline::start_with(folder, |options| options.enforce_iam = true).await?;
-    pipeline.land_samples().await?;
-    pipeline.load("privileges").await?;
-    // A failure, a cluster that is protected, a run that is aborted: what a good run does not come to.
-    pipeline
-        .put(
-            "landing/fact/card_transaction/bad.csv",
-            "no such header\n1\n",
-        )
-        .await?;
-    let failed = pipeline.run(json!({"BatchId": "bad"})).await?;
-    ensure!(
-        !failed.succeeded(),
-        "a file without the right header was loaded"
-    );
-    let launched = pipeline
-        .run_machine("launch-emr-cluster", json!({"BatchId": "protected"}))
-        .await?;
-    ensure!(launched.succeeded(), "{:?}", launched.cause);
-    let listed = pipeline
-        .emr(
-            "ListClusters",
-            json!({"ClusterStates": ["WAITING", "RUNNING"]}),
-        )
-        .await?;
-    let id = listed["Clusters"][0]["Id"]
-        .as_str()
-        .context("no cluster")?
-        .to_owned();
-    let execution = launched.execution_arn.as_str();
-    let adopted = json!({"ExecutionArn": execution, "BatchId": "protected"});
-    invoke(&pipeline, "launch_emr", adopted.clone()).await?;
-    {
-        // Who reads the configuration is told that there is none, and not that it is denied.
-        let _work = pipeline.runtime.clock().work();
-        let bucket = pipeline.runtime.bucket()?;
-        let s3 = &pipeline.runtime.services().s3;
-        s3.delete(bucket, "config/config.ini", &Condition::Always)
-            .await?;
-    }
-    for (function, event) in [
-        ("launch_emr", adopted),
-        ("check_duplicate_emr", json!({"ExecutionArn": execution})),
-        ("add_worker_instances_emr", json!({"ClusterId": id})),
+/// The alias points to a version, which keeps the environment that it was published with. A change of a parameter publishes
+/// no version by itself; a change of the version's description does, and fails where nothing else of the function changes.
+#[test]
+fn a_parameter_that_reaches_a_function_makes_a_new_version_of_it_and_of_no_other() -> Result<()> {
+    let usual = stack()?;
+    let mut reached = 0;
+    for (parameter, value) in [
+        ("AlertEmail", "somebody@example.com"),
+        ("SubnetId", "subnet-1"),
+        ("ScheduleExpression", "rate(1 hour)"),
+        ("ScheduleTimezone", "Europe/Berlin"),
+        ("ScheduleState", "ENABLED"),
+        ("LateAfterSeconds", "900"),
+        ("DimensionTables", "country"),
+        ("FactTables", "transfer_transaction"),
+        ("FactNeeds", "transfer_transaction=currency"),
+        ("RejectedRowsAllowed", "5"),
+        ("RepeatedFiles", "skip"),
+        ("MailWhenNothingToLoad", "true"),
+        ("ExistingBucket", "my-bucket"),
+        (
+            "ExistingBucketKeyArn",
+            "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
+        ),
+        ("CreateGlueDatabases", "false"),
+        ("AthenaScanLimitBytes", "20000000"),
+        ("VpcId", "vpc-1"),
+        ("EncryptInTransit", "true"),
+        ("DollarsPerNormalizedHour", "0.05"),
+        ("LogRetentionDays", "7"),
     ] {
-        invoke(&pipeline, function, event).await?;
+        let changed = stack_with(parameter, value)?;
+        for (before, after) in usual.functions.iter().zip(&changed.functions) {
+            let environment = before.environment != after.environment;
+            let version = before.version_description != after.version_description;
+            reached += usize::from(environment);
+            ensure!(
+                environment == version,
+                "{parameter} changes the environment of {}: {environment}; its VersionDescription: {version}",
+                before.handler
+            );
+            let description = after.version_description.as_deref().unwrap_or_default();
+            ensure!(description.len() <= 256, "{description}");
+        }
     }
-    let protect = json!({"JobFlowIds": [id], "TerminationProtected": true});
-    pipeline.emr("SetTerminationProtection", protect).await?;
-    pipeline
-        .run_machine("terminate-emr-cluster", json!({}))
-        .await?;
+    ensure!(reached >= 10, "the parameters reach no function");
+    Ok(())
+}
 
-    let enforcer = pipeline
-        .runtime
-        .enforcer()
-        .context("policies are not enforced")?;
-    let denied: Vec<String> = enforcer
-        .denied()
-        .into_iter()
-        .map(|denied| {
-            format!(
-                "{} tried {} on {}",
-                denied.role, denied.action, denied.resource
+/// An ARN or a condition as the tables have it: what belongs to every stack is left out, what is made up is named.
+fn short(stack: &Stack, text: &str) -> String {
+    let mut short = text.to_owned();
+    for key in of_type(stack, "AWS::KMS::Key") {
+        let arn = format!("arn:aws:kms:us-east-1:000000000000:key/{}", key.physical_id);
+        short = short.replace(&arn, "KEY");
+    }
+    for role in of_type(stack, "AWS::IAM::Role") {
+        let arn = format!("arn:aws:iam::000000000000:role/{}", role.physical_id);
+        short = short.replace(&arn, &role.logical_id);
+    }
+    short
+        .replace("arn:aws:s3:::pipeline-000000000000-us-east-1", "B")
+        .replace("arn:aws:", "")
+        .replace(":us-east-1:000000000000", "")
+        .replace(".us-east-1.amazonaws.com", ".REGION.amazonaws.com")
+        .replace("pipeline-", "STACK-")
+        .replace(
+            "ResourceTag/pipeline:pipeline",
+            "ResourceTag/pipeline:STACK",
+        )
+        .replace("RequestTag/pipeline:pipeline", "RequestTag/pipeline:STACK")
+        .replace('*', "\\*")
+        .replace('|', "\\|")
+}
+
+/// The rows of one role: actions, resources, conditions. Its own log and its traces are left out.
+fn rows(stack: &Stack, owner: &str, role: &Recorded) -> Vec<String> {
+    let mut rows = Vec::new();
+    let policies = list(&role.properties["Policies"]);
+    let statements = policies
+        .iter()
+        .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+    for statement in statements {
+        let words = |member: &str| {
+            let values = list(&statement[member]);
+            let texts = values.iter().filter_map(Value::as_str);
+            let texts: Vec<String> = texts.map(|text| short(stack, text)).collect();
+            texts.join("<br>")
+        };
+        let actions = words("Action");
+        if actions.starts_with("logs:") || actions.starts_with("xray:") {
+            continue;
+        }
+        let denies = if statement["Effect"] == "Deny" {
+            "**never** "
+        } else {
+            ""
+        };
+        let conditions = match &statement["Condition"] {
+            Value::Null => String::new(),
+            conditions => short(stack, &conditions.to_string().replace('"', "")),
+        };
+        let name = if rows.is_empty() { owner } else { "" };
+        rows.push(format!(
+            "| {name} | {denies}{actions} | {} | {conditions} |",
+            words("Resource")
+        ));
+    }
+    rows
+}
+
+/// The tables of privileges: functions, state machines, and everybody else.
+fn tables(stack: &Stack) -> String {
+    let roles = of_type(stack, "AWS::IAM::Role");
+    let of_arn = |arn: &str| {
+        let mut roles = roles.iter().copied();
+        roles.find(|role| arn.ends_with(&format!("/{}", role.physical_id)))
+    };
+    let functions = stack.functions.iter();
+    let functions: Vec<_> = functions
+        .map(|function| (function.handler.clone(), of_arn(&function.role_arn)))
+        .collect();
+    let machines = stack.state_machines.iter();
+    let machines: Vec<_> = machines
+        .map(|machine| {
+            (
+                machine.name.replace("pipeline-", ""),
+                of_arn(&machine.role_arn),
             )
         })
         .collect();
-    let used = enforcer.used();
-    let mut unused = Vec::new();
-    for grant in enforcer.roles().grants() {
-        let is_used = used
-            .iter()
-            .any(|used| used.role == grant.role && enforcer.roles().is_for(&grant, &used.action));
-        let is_rare = RARELY_USED.iter().any(|(role, action, _)| {
-            grant.role.contains(&format!("-{role}-")) && grant.action == *action
-        });
-        // Roles of functions; what machines and the cluster do depends on the scripts.
-        let is_of_function = pipeline
-            .runtime
-            .stack()
-            .functions
-            .iter()
-            .any(|function| function.role_arn.ends_with(&format!("/{}", grant.role)));
-        if is_of_function && !is_used && !is_rare && !is_done_by_aws(&grant.action) {
-            unused.push(format!(
-                "{} is granted {} ({}) and never uses it",
-                grant.role, grant.action, grant.statement
-            ));
-        }
-    }
-    ensure!(
-        denied.is_empty() && unused.is_empty(),
-        "{}\n{}",
-        denied.join("\n"),
-        unused.join("\n")
-    );
-    Ok(())
-}
-
-/// Calls a function as a person would, whatever it answers.
-async fn invoke(pipeline: &Pipeline, function: &str, event: Value) -> Result<()> {
-    let _work = pipeline.runtime.clock().work();
-    let request = http::Request::post(format!("/2015-03-31/functions/pipeline-{function}/invocations"))
-        .header(
-            "authorization",
-            "AWS4-HMAC-SHA256 Credential=PERSON/20261121/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0",
-        )
-        .body(Body::from(event.to_string()))?;
-    let answer = pipeline.runtime.services().call(request).await?;
-    ensure!(
-        answer.status().is_success(),
-        "{function}: {}",
-        answer.status()
-    );
-    Ok(())
-}
-
-/// The table of privileges: function, actions, resources, conditions.
-fn table(stack: &Stack) -> String {
-    let short = |text: &str| {
-        text.replace("arn:aws:s3:::pipeline-000000000000-us-east-1", "B")
-            .replace("arn:aws:", "")
-            .replace(":us-east-1:000000000000", "")
-            .replace("pipeline-", "STACK-")
-            .replace('"', "")
+    let owned = |role: &Recorded| {
+        let mut owners = functions.iter().chain(&machines);
+        owners.any(|(_, owner)| owner.is_some_and(|owner| owner.logical_id == role.logical_id))
     };
-    let mut lines = vec![
-        "| function | actions | resources | conditions |".to_owned(),
-        "|---|---|---|---|".to_owned(),
-    ];
-    for function in &stack.functions {
-        let roles = of_type(stack, "AWS::IAM::Role");
-        let role = roles.into_iter().find(|role| {
-            function
-                .role_arn
-                .ends_with(&format!("/{}", role.physical_id))
-        });
-        let policies = role
-            .map(|role| list(&role.properties["Policies"]))
-            .unwrap_or_default();
-        let statements = policies
-            .iter()
-            .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
-        let mut name = function.handler.as_str();
-        for statement in statements {
-            let words = |member: &str| {
-                let values = list(&statement[member]);
-                let texts: Vec<String> = values
-                    .iter()
-                    .map(|value| short(value.as_str().unwrap_or_default()))
-                    .collect();
-                texts.join("<br>")
-            };
-            let actions = words("Action");
-            if actions.starts_with("logs:") || actions.starts_with("xray:") {
-                continue;
+    let others = roles.iter().copied().filter(|role| !owned(role));
+    let others: Vec<_> = others
+        .map(|role| (role.logical_id.clone(), Some(role)))
+        .collect();
+    let mut text = String::new();
+    for (heading, owners) in [
+        ("function", functions.clone()),
+        ("state machine", machines.clone()),
+        ("role", others),
+    ] {
+        text.push_str(&format!(
+            "\n| {heading} | actions | resources | conditions |\n|---|---|---|---|\n"
+        ));
+        for (owner, role) in owners {
+            for row in role
+                .map(|role| rows(stack, &owner, role))
+                .unwrap_or_default()
+            {
+                text.push_str(&row);
+                text.push('\n');
             }
-            let conditions = match &statement["Condition"] {
-                Value::Null => String::new(),
-                conditions => short(&conditions.to_string()),
-            };
-            let resources = words("Resource").replace('*', "\\*");
-            let conditions = conditions.replace('*', "\\*").replace('|', "\\|");
-            lines.push(format!(
-                "| {name} | {actions} | {resources} | {conditions} |"
-            ));
-            name = "";
         }
     }
-    lines.join("\n")
+    text
 }
 
-/// `UPDATE_GOLDEN=1 cargo test -p end-to-end-tests` writes the table anew.
+/// `UPDATE_GOLDEN=1 cargo test -p end-to-end-tests` writes the tables anew.
 #[test]
-fn the_table_of_privileges_is_what_the_template_says() -> Result<()> {
-    const BEGIN: &str = "<!-- the table of privileges -->\n";
+fn the_tables_of_privileges_are_what_the_template_says() -> Result<()> {
+    const BEGIN: &str = "<!-- the tables of privileges -->\n";
     let path = project_folder().join("infra/aws/README.md");
     let text = std::fs::read_to_string(&path)?;
     let (head, _) = text
         .split_once(BEGIN)
-        .context("README.md has no table of privileges")?;
-    let wanted = format!("{head}{BEGIN}\n{}\n", table(&stack()?));
+        .context("README.md has no tables of privileges")?;
+    let wanted = format!("{head}{BEGIN}{}", tables(&stack()?));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &wanted)?;
     }
     ensure!(
         std::fs::read_to_string(&path)? == wanted,
-        "the table in infra/aws/README.md is not what the template says; UPDATE_GOLDEN=1 writes it"
+        "the tables in infra/aws/README.md are not what the template says; UPDATE_GOLDEN=1 writes them"
     );
     Ok(())
 }

@@ -30,7 +30,7 @@ async fn task_targets(pipeline: &Pipeline) -> Result<(u64, u64)> {
 }
 
 #[tokio::test]
-async fn w1_a_resize_whose_response_was_lost_is_not_added_twice() -> Result<()> {
+pub(crate) async fn w1_a_resize_whose_response_was_lost_is_not_added_twice() -> Result<()> {
     let (pipeline, strikes) =
         Strikes::pipeline([after("elasticmapreduce", "ModifyInstanceFleet", Blow::Lose).times(2)])
             .await?;
@@ -68,7 +68,7 @@ async fn w2_workers_that_never_come_are_reported_and_the_load_goes_on() -> Resul
 }
 
 #[tokio::test]
-async fn w2_spot_workers_that_are_not_granted_are_asked_for_on_demand_and_the_mail_says_so()
+pub(crate) async fn w2_spot_workers_that_are_not_granted_are_asked_for_on_demand_and_the_mail_says_so()
 -> Result<()> {
     let pipeline = Pipeline::start().await?;
     pipeline.land_transfers().await?;

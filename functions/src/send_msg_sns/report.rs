@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::shared::clients::Environment;
+
 /// A run, as its machine saw it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -24,6 +26,9 @@ pub(super) struct Report {
     pub workers: Value,
     pub facts: Value,
     pub termination: Value,
+    /// The stack's tables, under the names that the environment has them by. The machine tells them, because a function's
+    /// environment is as old as its version.
+    pub tables: Value,
     pub resume: Resume,
 }
 
@@ -47,6 +52,17 @@ impl Report {
         let due = due.into_iter().find_map(text)?;
         let seconds = due.get(..19)?.replace(':', "-");
         Some(format!("{seconds}Z"))
+    }
+
+    /// The environment with the tables that the machine tells.
+    pub(super) fn settings(&self, environment: &Environment) -> Environment {
+        let mut settings = environment.clone();
+        for (name, value) in self.tables.as_object().into_iter().flatten() {
+            if let Some(value) = value.as_str() {
+                settings = settings.with(name, value);
+            }
+        }
+        settings
     }
 
     /// The outcome's word. A run of which nothing is known has failed.

@@ -3,13 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use crate::shared::clients::{Clients, Environment};
+use crate::shared::counts::{self, Counts};
 use crate::shared::errors::CallError;
 
 const LIST_BUCKET: &str = "s3:ListBucket";
-const GET_OBJECT: &str = "s3:GetObject";
 /// Pages of 1,000 keys that are read of one zone.
 const MOST_PAGES: usize = 50;
 
@@ -34,18 +32,6 @@ pub(super) struct Table {
     pub is_loaded: bool,
     /// What the load script counted, by batch.
     pub counts: BTreeMap<String, Counts>,
-}
-
-/// What a load counted.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub(super) struct Counts {
-    pub files: u64,
-    pub rows_staged: u64,
-    pub rows_loaded: u64,
-    pub rows_rejected: u64,
-    pub files_repeated: u64,
-    pub rows_skipped: u64,
 }
 
 /// Looks at every table of the pipeline. `finished` are batches of earlier runs, by `(kind, table, batch)`, whose counts matter too.
@@ -107,7 +93,7 @@ pub(super) async fn take(clients: &Clients, batch: Option<&str>, finished: &[(St
         counted.extend(keys.into_iter().map(|key| (format!("{kind}.{name}"), finished.clone(), key)));
     }
     for (name, batch, key) in counted {
-        match counts(clients, &stock.bucket, &key).await {
+        match counts::read(clients, &stock.bucket, &key).await {
             Ok(Some(counts)) => {
                 let table = stock.tables.iter_mut().find(|table| format!("{}.{}", table.kind, table.name) == name);
                 if let Some(table) = table {
@@ -163,14 +149,4 @@ impl Stock {
             }
         }
     }
-}
-
-/// What a load counted; nothing if the file holds something else.
-async fn counts(clients: &Clients, bucket: &str, key: &str) -> Result<Option<Counts>, String> {
-    let address = format!("s3://{bucket}/{key}");
-    let call = clients.s3().get_object().bucket(bucket).key(key).send().await;
-    let answer = call.map_err(|error| CallError::new(GET_OBJECT, &address, error).to_string())?;
-    let bytes = answer.body.collect().await.map_err(|error| format!("{address}: {error}"))?.into_bytes();
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(serde_json::from_slice(line).ok())
 }

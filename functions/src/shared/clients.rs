@@ -62,6 +62,13 @@ impl Environment {
         self.0.get(name).map(|value| value.trim())
     }
 
+    /// The same with this variable.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     pub(crate) fn require(&self, name: &str) -> Result<&str, EnvironmentMissing> {
         self.get(name)
             .ok_or_else(|| EnvironmentMissing(name.to_owned()))

@@ -57,6 +57,8 @@ pub(crate) struct Cluster {
     pub(crate) created: Option<DateTime>,
     pub(crate) ready: Option<DateTime>,
     pub(crate) ended: Option<DateTime>,
+    /// What EMR reckons it has used, in hours of its smallest instance.
+    pub(crate) normalized_instance_hours: Option<i32>,
     pub(crate) termination_protected: bool,
     pub(crate) has_instance_groups: bool,
     tags: Vec<(String, String)>,
@@ -139,6 +141,7 @@ pub(crate) async fn describe(clients: &Clients, id: &ClusterId) -> Result<Cluste
         created: timeline.and_then(|timeline| timeline.creation_date_time().copied()),
         ready: timeline.and_then(|timeline| timeline.ready_date_time().copied()),
         ended: timeline.and_then(|timeline| timeline.end_date_time().copied()),
+        normalized_instance_hours: cluster.normalized_instance_hours,
         termination_protected: cluster.termination_protected.unwrap_or(false),
         has_instance_groups: cluster
             .instance_collection_type

@@ -1,9 +1,10 @@
 //! The HTTPS client under all AWS clients: `clients.rs` gives it to the SDK. It trusts the roots of Amazon Trust Services,
 //! which are part of the program, so that a cold start reads and parses no list of the world's authorities.
 
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::shared::clients::Environment;
@@ -17,13 +18,32 @@ const OWN_AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// The client. A plain `http` endpoint works with it too, and then costs no TLS.
 pub fn http_client(environment: &Environment) -> SharedHttpClient {
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    let context = TlsContext::builder()
+    builder.tls_context(context(environment)).build_https()
+}
+
+/// The same for a person's machine: it goes through the proxies that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name.
+pub fn http_client_through_proxies(environment: &Environment) -> SharedHttpClient {
+    let context = context(environment);
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(context.clone())
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    })
+}
+
+fn context(environment: &Environment) -> TlsContext {
+    TlsContext::builder()
         .with_trust_store(trust(environment))
         .build()
         .expect(
             "a context without certificates of the client's own has nothing that could be refused",
-        );
-    builder.tls_context(context).build_https()
+        )
 }
 
 fn trust(environment: &Environment) -> TrustStore {

@@ -37,6 +37,11 @@ pub fn line(
     {
         metrics.push(("StepSeconds", "Seconds", seconds));
     }
+    for name in ["RowsLoaded", "RowsRejected"] {
+        if let Some(rows) = response[name].as_f64() {
+            metrics.push((name, "Count", rows));
+        }
+    }
     if handler == "status_emr"
         && response.get("EndedAt").is_some()
         && let Some(hours) = response["NormalizedInstanceHours"].as_f64()
@@ -104,7 +109,7 @@ mod tests {
         let metrics = of(
             "status_step_emr",
             json!({"RunStartedAt": "2026-11-21T02:00:00Z"}),
-            json!({"StartedAt": "2026-11-21T02:01:00Z", "EndedAt": "2026-11-21T02:03:30Z"}),
+            json!({"StartedAt": "2026-11-21T02:01:00Z", "EndedAt": "2026-11-21T02:03:30Z", "RowsLoaded": 7, "RowsRejected": 0}),
         )
         .unwrap();
         let directive = &metrics["_aws"]["CloudWatchMetrics"][0];
@@ -117,7 +122,17 @@ mod tests {
             .iter()
             .map(|metric| metric["Name"].as_str().unwrap())
             .collect();
-        assert_eq!(names, ["Polls", "RunSeconds", "StepSeconds"]);
+        assert_eq!(
+            names,
+            [
+                "Polls",
+                "RunSeconds",
+                "StepSeconds",
+                "RowsLoaded",
+                "RowsRejected"
+            ]
+        );
+        assert_eq!(metrics["RowsLoaded"], 7.0);
         assert!(names.iter().all(|name| metrics[*name].is_number()));
         assert_eq!(metrics["StepSeconds"], 150.0);
         assert!(metrics["_aws"]["Timestamp"].is_i64());

@@ -6,6 +6,7 @@ pub mod config;
 pub(crate) mod config_source;
 pub(crate) mod config_text;
 pub(crate) mod config_values;
+pub(crate) mod counts;
 pub mod errors;
 pub mod http_client;
 pub mod identifiers;

@@ -13,7 +13,7 @@ pub(crate) const EXECUTION_ARN: &str = "execution-arn";
 /// The absolute size of its worker fleet once workers have been added, so that adding twice adds once.
 pub(crate) const WORKERS_AFTER_ADDING: &str = "workers-after-adding";
 /// EMR's service policy acts only on what carries this tag.
-const MANAGED_POLICIES: &str = "for-use-with-amazon-emr-managed-policies";
+pub(crate) const MANAGED_POLICIES: &str = "for-use-with-amazon-emr-managed-policies";
 
 /// The tags of a new cluster, ours before the user's.
 pub(crate) fn of_new_cluster(

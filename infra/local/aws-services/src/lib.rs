@@ -3,7 +3,8 @@
 //!
 //! * [`services`]: what a runtime gives ([`ServicesConfig`]) and gets ([`Services`]).
 //! * [`gateway`]: the port: which service a request is for, its protocol, and what an [`Interceptor`] does to it.
-//! * [`s3`], [`emr`], [`states`], [`sns`], [`sqs`], [`events`], [`scheduler`], [`lambda`], [`sts`]: the services.
+//! * [`s3`], [`emr`], [`states`], [`sns`], [`sqs`], [`events`], [`scheduler`], [`lambda`], [`ec2`], [`sts`]: the
+//!   services.
 //! * [`function_invoker`], [`step_runner`]: what the runtime does for the services: run a function, run a cluster's step.
 //! * [`observer`]: what the services tell while they work. [`interceptor`]: how faults get in.
 //! * [`origin`]: for which state a call is made.
@@ -15,6 +16,7 @@ mod bench;
 pub mod context;
 pub mod deadline;
 pub mod documents;
+pub mod ec2;
 pub mod emr;
 pub mod events;
 pub mod failure;

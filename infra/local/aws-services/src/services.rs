@@ -6,6 +6,7 @@ use std::sync::Arc;
 use virtual_time::{Clock, Entropy};
 
 use crate::context::Context;
+use crate::ec2::Ec2;
 use crate::emr::Emr;
 use crate::events::Events;
 use crate::failure::StartError;
@@ -78,6 +79,8 @@ pub struct Services {
     pub states: Arc<StepFunctions>,
     /// Topics and messages.
     pub sns: Arc<Sns>,
+    /// Subnets and their tags.
+    pub ec2: Arc<Ec2>,
     /// Queues.
     pub sqs: Arc<Sqs>,
     /// Rules.
@@ -106,6 +109,7 @@ impl Services {
         let emr = Emr::open(&context, Arc::clone(&s3), config.step_runner)?;
         let sns = Sns::open(&context)?;
         let sqs = Sqs::open(&context)?;
+        let ec2 = Ec2::open(&context)?;
         let lambda = Lambda::open(&context, config.invoker)?;
         let events = Events::open(&context, Arc::clone(&sns), Arc::clone(&sqs))?;
         let states = StepFunctions::open(&context)?;
@@ -119,6 +123,7 @@ impl Services {
             scheduler: Arc::clone(&scheduler),
             emr: Arc::clone(&emr),
             events: Arc::clone(&events),
+            ec2: Arc::clone(&ec2),
         });
         Ok(Arc::new(Self {
             context,
@@ -126,6 +131,7 @@ impl Services {
             emr,
             states,
             sns,
+            ec2,
             sqs,
             events,
             scheduler,

@@ -104,11 +104,12 @@ impl RuntimeOptions {
         }
     }
 
-    /// The same with a project's stack.
+    /// The same with a project's stack, whose roles' policies are enforced.
     #[must_use]
     pub fn with_project(mut self, project: Arc<Project>, functions: Functions) -> Self {
         self.project = Some(project);
         self.functions = Some(functions);
+        self.enforce_iam = true;
         self
     }
 }

@@ -96,9 +96,9 @@ pub struct RunArguments {
     #[arg(long, value_name = "STATE_OR_STEP")]
     pub fail: Option<String>,
 
-    /// Enforce the policies of the template's roles: a call that a role does not allow is denied, as on AWS.
+    /// Allow every call. Without this a call that the policies of the template's roles do not allow is denied, as on AWS.
     #[arg(long)]
-    pub enforce_iam: bool,
+    pub allow_everything: bool,
 
     /// Let the faults of this file strike, and list at the end which did. `infra/local/simulation/example-faults.toml` shows
     /// what can be said.
@@ -175,9 +175,9 @@ pub struct ServeArguments {
     #[arg(long, value_enum, default_value_t = ClockMode::Virtual)]
     pub clock: ClockMode,
 
-    /// Enforce the policies of the template's roles: a call that a role does not allow is denied, as on AWS.
+    /// Allow every call. Without this a call that the policies of the template's roles do not allow is denied, as on AWS.
     #[arg(long)]
-    pub enforce_iam: bool,
+    pub allow_everything: bool,
 
     /// Start without the stack of the template: no bucket, function or state machine.
     #[arg(long)]

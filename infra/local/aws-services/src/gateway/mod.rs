@@ -183,6 +183,10 @@ fn read(
     match scope.service.protocol() {
         Protocol::Json10 | Protocol::Json11 => json::read(&parts.headers, body),
         Protocol::Query(_) => query::read(parts.uri.query(), body),
+        Protocol::Ec2Query => {
+            let (action, form) = query::read(parts.uri.query(), body)?;
+            Ok((action, crate::ec2::wire::members(form)))
+        }
         Protocol::Rest => match scope.service {
             Service::Lambda => crate::lambda::read(parts, body),
             _ => crate::scheduler::read(parts, body),
@@ -217,6 +221,7 @@ async fn carry_out(
         Service::Events => services.events.call(action, input).await?,
         Service::Scheduler => services.scheduler.call(action, input).await?,
         Service::Sns => services.sns.call(action, input).await?,
+        Service::Ec2 => services.ec2.call(action, input).await?,
         Service::Sqs => {
             let mut input = input;
             if let Some(host) = host {
@@ -263,6 +268,10 @@ impl Protocol {
             Protocol::Json10 => json::success(json::VERSION_1_0, output),
             Protocol::Json11 => json::success(json::VERSION_1_1, output),
             Protocol::Query(namespace) => query::success(namespace, action, output, request_id),
+            Protocol::Ec2Query => {
+                let text = crate::ec2::wire::answer(action, output, request_id);
+                Reply::new(StatusCode::OK, "text/xml;charset=UTF-8", text)
+            }
             Protocol::Rest | Protocol::Xml | Protocol::Unknown => rest::success(output),
         }
     }
@@ -272,6 +281,10 @@ impl Protocol {
             Protocol::Json10 => json::failure(json::VERSION_1_0, error),
             Protocol::Json11 | Protocol::Unknown => json::failure(json::VERSION_1_1, error),
             Protocol::Query(namespace) => query::failure(namespace, error, request_id),
+            Protocol::Ec2Query => {
+                let text = crate::ec2::wire::failure(error, request_id);
+                Reply::new(error.status, "text/xml;charset=UTF-8", text)
+            }
             Protocol::Rest => rest::failure(error),
             Protocol::Xml => query::object_failure(error, request_id),
         }

@@ -15,6 +15,7 @@ pub(super) enum Service {
     Events,
     Scheduler,
     Lambda,
+    Ec2,
     Unknown,
 }
 
@@ -25,6 +26,8 @@ pub(super) enum Protocol {
     Json11,
     /// With the XML namespace of its answers.
     Query(&'static str),
+    /// The kind of Query that only EC2 speaks.
+    Ec2Query,
     Rest,
     Xml,
     Unknown,
@@ -52,6 +55,7 @@ impl Service {
             "events" => Service::Events,
             "scheduler" => Service::Scheduler,
             "lambda" => Service::Lambda,
+            "ec2" => Service::Ec2,
             _ => Service::Unknown,
         }
     }
@@ -67,6 +71,7 @@ impl Service {
             Service::Events => "events",
             Service::Scheduler => "scheduler",
             Service::Lambda => "lambda",
+            Service::Ec2 => "ec2",
             Service::Unknown => "unknown",
         }
     }
@@ -79,6 +84,7 @@ impl Service {
             Service::Sns => Protocol::Query("http://sns.amazonaws.com/doc/2010-03-31/"),
             Service::Sts => Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/"),
             Service::Scheduler | Service::Lambda => Protocol::Rest,
+            Service::Ec2 => Protocol::Ec2Query,
             Service::Unknown => Protocol::Unknown,
         }
     }

@@ -57,6 +57,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::documents::Documents;
+use crate::ec2::Ec2;
 use crate::emr::Emr;
 use crate::events::Events;
 use crate::failure::{ServiceError, StartError};
@@ -79,6 +80,7 @@ pub(crate) struct Neighbours {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) emr: Arc<Emr>,
     pub(crate) events: Arc<Events>,
+    pub(crate) ec2: Arc<Ec2>,
 }
 
 /// The service `states`.

@@ -45,6 +45,8 @@ pub(super) fn failure_of(prefix: &str, error: ServiceError, request_id: &str) ->
         | "BucketAlreadyOwnedByYou"
         | "InvalidObjectState") => code,
         _ if prefix == "S3" => "S3",
+        // It has a class for none of its errors.
+        _ if prefix == "Ec2" => "Ec2",
         code @ ("InvalidRequestException" | "InternalServerException") => code,
         _ if prefix == "ElasticMapReduce" => "AmazonElasticMapReduce",
         other => other,

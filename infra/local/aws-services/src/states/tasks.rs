@@ -113,6 +113,10 @@ impl StepFunctions {
                 self.sdk_call("s3", "S3", &pascal(action), start.arguments.clone())
                     .await?
             }
+            ("aws-sdk:ec2", action) => {
+                self.sdk_call("ec2", "Ec2", &pascal(action), start.arguments.clone())
+                    .await?
+            }
             ("aws-sdk:sns", action) => {
                 self.sdk_call("sns", "Sns", &pascal(action), start.arguments.clone())
                     .await?
@@ -355,6 +359,7 @@ impl StepFunctions {
             match service {
                 "s3" => objects::call(&neighbours.s3, action, &input).await,
                 "sns" => neighbours.sns.call(action, input).await,
+                "ec2" => neighbours.ec2.call(action, input).await,
                 "elasticmapreduce" => neighbours.emr.call(action, input).await,
                 "events" => neighbours.events.call(action, input).await,
                 "scheduler" => neighbours.scheduler.call(action, input).await,

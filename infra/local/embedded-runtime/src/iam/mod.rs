@@ -38,6 +38,8 @@ pub struct Used {
     pub action: String,
     /// The statement's `Sid`.
     pub statement: String,
+    /// The resource as the statement has it.
+    pub resource: String,
 }
 
 /// A call that was denied.
@@ -150,11 +152,12 @@ impl Enforcer {
         }
         for need in needs {
             match self.roles.decide(&role, &need) {
-                Ok(statement) => {
+                Ok((statement, resource)) => {
                     self.used.lock().insert(Used {
                         role: role.clone(),
                         action: need.action,
                         statement,
+                        resource,
                     });
                 }
                 Err(reason) => {
@@ -231,6 +234,7 @@ impl Enforcer {
             }
             "sns" => ("AuthorizationError", StatusCode::FORBIDDEN),
             "lambda" => ("AccessDeniedException", StatusCode::FORBIDDEN),
+            "ec2" => ("UnauthorizedOperation", StatusCode::FORBIDDEN),
             _ => ("AccessDeniedException", StatusCode::BAD_REQUEST),
         };
         ServiceError::new(code, message).with_status(status)

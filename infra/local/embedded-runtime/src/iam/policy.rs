@@ -128,6 +128,22 @@ impl Statement {
         }
     }
 
+    /// The resources as they are written, for the same.
+    pub(crate) fn resources(&self) -> &[String] {
+        match self.resources.excluded {
+            true => &[],
+            false => &self.resources.patterns,
+        }
+    }
+
+    /// The resource as it is written that covers this one; `*` where all but some are covered.
+    pub(crate) fn resource_for(&self, resource: &str) -> &str {
+        let mut written = self.resources().iter();
+        written
+            .find(|written| pattern::matches(written, resource))
+            .map_or("*", String::as_str)
+    }
+
     pub(crate) fn names_action(&self, written: &str, action: &str) -> bool {
         !self.actions.excluded
             && self

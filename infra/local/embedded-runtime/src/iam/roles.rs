@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Used;
 use super::needs::{Need, Surroundings};
 use super::policy::Statement;
 use crate::template::Stack;
@@ -30,6 +31,8 @@ pub struct Grant {
     pub statement: String,
     /// The action as it is written.
     pub action: String,
+    /// The resource as it is written.
+    pub resource: String,
 }
 
 /// Roles by name.
@@ -161,26 +164,32 @@ impl Roles {
         }
     }
 
-    /// Every action that every role is granted.
+    /// Every action on every resource that every role is granted.
     pub fn grants(&self) -> Vec<Grant> {
         let mut grants = Vec::new();
         for (role, statements) in &self.statements {
             for statement in statements.iter().filter(|statement| !statement.denies) {
-                grants.extend(statement.actions().iter().map(|action| Grant {
-                    role: role.clone(),
-                    statement: statement.name.clone(),
-                    action: action.clone(),
-                }));
+                for action in statement.actions() {
+                    grants.extend(statement.resources().iter().map(|resource| Grant {
+                        role: role.clone(),
+                        statement: statement.name.clone(),
+                        action: action.clone(),
+                        resource: resource.clone(),
+                    }));
+                }
             }
         }
         grants
     }
 
-    /// Whether a grant allows an action, apart from resource and conditions.
-    pub fn is_for(&self, grant: &Grant, action: &str) -> bool {
+    /// Whether it is this grant that allowed what was used.
+    pub fn is_for(&self, grant: &Grant, used: &Used) -> bool {
         let statements = self.statements.get(&grant.role).into_iter().flatten();
         let mut named = statements.filter(|statement| statement.name == grant.statement);
-        named.any(|statement| statement.names_action(&grant.action, action))
+        grant.role == used.role
+            && grant.statement == used.statement
+            && grant.resource == used.resource
+            && named.any(|statement| statement.names_action(&grant.action, &used.action))
     }
 
     /// Whether the template has a role of this name.
@@ -203,8 +212,8 @@ impl Roles {
         &self.surroundings
     }
 
-    /// The statement that allows it.
-    pub(crate) fn decide(&self, role: &str, need: &Need) -> Result<String, Refusal> {
+    /// The statement that allows it, and the resource as it is written there.
+    pub(crate) fn decide(&self, role: &str, need: &Need) -> Result<(String, String), Refusal> {
         let applies = |statement: &&Statement| {
             statement.applies(&need.action, &need.resource, &need.circumstances)
         };
@@ -231,9 +240,11 @@ impl Roles {
             .iter()
             .filter(|statement| !statement.denies)
             .find(applies);
-        allows
-            .map(|statement| statement.name.clone())
-            .ok_or(Refusal::Nothing)
+        let written = |statement: &Statement| {
+            let resource = statement.resource_for(&need.resource).to_owned();
+            (statement.name.clone(), resource)
+        };
+        allows.map(written).ok_or(Refusal::Nothing)
     }
 }
 

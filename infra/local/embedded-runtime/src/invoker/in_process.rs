@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 use bytes::Bytes;
+use functions::shared::metrics;
 use functions::{Clients, Environment, FunctionFailure};
 use futures::FutureExt;
 use http_body_util::BodyExt;
@@ -156,11 +157,19 @@ impl FunctionInvoker for InProcess {
             .map_err(|error| InvokeError::Invalid(format!("the event is not JSON: {error}")))?;
         let request_id = self.entropy.uuid();
         let began = self.clock.now();
+        let run_began = metrics::run_began(&event);
         let work = custody.take().unwrap_or_else(|| self.clock.work());
         let (ending, work) = self.run(&registered, event, work).await;
         *custody = Some(work);
         let duration =
             Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();
+        // What the process would print, as its main function does it.
+        let printed = match &ending {
+            Ending::Answered(answer) => {
+                metrics::line(&registered.handler, &registered.clients, run_began, answer)
+            }
+            _ => None,
+        };
         let (payload, error) = match ending {
             Ending::Answered(answer) => (answer, None),
             Ending::Failed(failure) => failed(failure.error_type.as_str(), failure.message),
@@ -178,7 +187,7 @@ impl FunctionInvoker for InProcess {
         };
         let log_tail = match &error {
             Some(error) => format!("{}: {}\n", error.error_type, error.error_message),
-            None => String::new(),
+            None => printed.map(|line| line + "\n").unwrap_or_default(),
         };
         Ok(InvocationOutcome {
             payload: Bytes::from(payload.to_string()),

@@ -69,6 +69,8 @@ pub struct Function {
     pub memory_mib: u32,
     /// `AutoPublishAlias`.
     pub alias: Option<String>,
+    /// `VersionDescription`: a change of it makes a new version.
+    pub version_description: Option<String>,
     /// `ReservedConcurrentExecutions`.
     pub concurrency_limit: Option<usize>,
     /// `LoggingConfig.LogFormat`: `Text` or `JSON`.
@@ -290,6 +292,7 @@ pub(crate) fn function(resource: &Identified<'_>, findings: &mut Findings) -> Fu
             .and_then(|memory| u32::try_from(memory).ok())
             .unwrap_or(128),
         alias: properties.text("AutoPublishAlias"),
+        version_description: properties.text("VersionDescription"),
         concurrency_limit: properties
             .number("ReservedConcurrentExecutions", 0, 1000)
             .and_then(|limit| usize::try_from(limit).ok()),

@@ -60,7 +60,12 @@ pub(crate) async fn execute(
         return Ok(Exit::Usage);
     }
     let wanted = wanted(&Project::load(&folder).map_err(project_complaint)?);
-    let client = functions::http_client(&functions::Environment::of_process());
+    let environment = functions::Environment::of_process();
+    // What listens on this machine is nobody's proxy's business.
+    let client = match command.is_local() {
+        true => functions::http_client(&environment),
+        false => functions::http_client_through_proxies(&environment),
+    };
     let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(client);
     let sdk = sdk.load().await;
     // Keys in the path: a port of the embedded runtime has no host name for each bucket.

@@ -203,7 +203,7 @@ async fn start(
     let mut options =
         RuntimeOptions::new(root).with_project(Arc::clone(project), Functions::Processes(binary));
     options.clock = clock_mode(command.clock);
-    options.enforce_iam = command.enforce_iam;
+    options.enforce_iam = !command.allow_everything;
     options.observer = Arc::clone(recorder) as _;
     if let Some(force) = force {
         options.observer = Arc::clone(force) as _;

@@ -34,7 +34,7 @@ pub(crate) async fn execute(
         }
     };
     options.clock = clock_mode(command.clock);
-    options.enforce_iam = command.enforce_iam;
+    options.enforce_iam = !command.allow_everything;
     options.port = command.port;
     let runtime = Runtime::start(options).await.map_err(runtime_complaint)?;
     print_line(&welcome(&runtime, paint));
