@@ -327,6 +327,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_load_that_has_succeeded_says_how_many_rows_and_does_without_if_nobody_counted() {
+        let event = json!({"ClusterId": "j-1", "StepId": "s-1", "CountsAt": "s3://b/runs/x.counts/"});
+        let asked = async |replay: Replay| {
+            let answer = invoke("status_step_emr", &replay.clients(&[]), event.clone()).await.unwrap();
+            replay.finish();
+            answer
+        };
+        let listing = "<ListBucketResult><Contents><Key>runs/x.counts/_SUCCESS</Key></Contents><Contents><Key>runs/x.counts/000000_0</Key></Contents></ListBucketResult>";
+        let found = step(json!({"State": "COMPLETED"})).s3("GET", "/b/", &[], &[], listing);
+        let counts = "{\"Table\":\"fact.x\",\"RowsLoaded\":7,\"RowsRejected\":2}\n";
+        let answer = asked(found.s3("GET", "/b/runs/x.counts/000000_0", &[], &[], counts)).await;
+        assert_eq!((answer["RowsLoaded"].as_u64(), answer["RowsRejected"].as_u64()), (Some(7), Some(2)));
+        let denied = step(json!({"State": "COMPLETED"})).s3_refuses("GET", "/b/", &[], 403, "AccessDenied");
+        let answer = asked(denied).await;
+        assert_eq!((answer["Status"].as_str(), answer.get("RowsLoaded")), (Some("SUCCESS"), None));
+        let running = step(json!({"State": "RUNNING"})).any("DescribeCluster", cluster_json("j-1", "RUNNING", &[]));
+        assert_eq!(asked(running).await.get("RowsLoaded"), None);
+    }
+
+    #[tokio::test]
     async fn the_wait_grows_with_the_steps_age() {
         let timeline = json!({"CreationDateTime": NOW - 900, "StartDateTime": NOW - 300});
         let replay = step(json!({"State": "RUNNING", "Timeline": timeline})).any("DescribeCluster", cluster_json("j-1", "RUNNING", &[]));

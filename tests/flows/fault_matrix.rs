@@ -162,6 +162,7 @@ fn tests() -> Result<BTreeMap<String, Vec<String>>> {
                     is_test = true;
                     continue;
                 }
+                let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
                 let name = line.trim_start_matches("async ").strip_prefix("fn ");
                 if let Some(name) = name.filter(|_| is_test) {
                     let name = name.split('(').next().unwrap_or_default();

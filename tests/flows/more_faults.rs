@@ -439,6 +439,8 @@ async fn x25_each_action_that_is_denied_is_named_in_one_mail_and_no_cluster_stay
             "DescribeInstanceFleets",
             "ModifyInstanceFleet",
             "ListInstanceFleets",
+            "DescribeSubnets",
+            "DescribeVpcs",
         ];
         if outcome.succeeded() {
             assert!(

@@ -158,6 +158,11 @@ fn each_role_is_granted_what_it_uses_and_nothing_else() -> Result<()> {
 #[tokio::test]
 async fn a_configuration_that_is_missing_is_known_to_be_missing() -> Result<()> {
     let pipeline = Pipeline::start().await?;
+    let launched = pipeline
+        .run_machine("launch-emr-cluster", json!({"BatchId": "b1"}))
+        .await?;
+    let output = launched.output.unwrap_or_default();
+    let cluster = output["ClusterId"].as_str().context("no cluster")?;
     {
         let _work = pipeline.runtime.clock().work();
         let bucket = pipeline.runtime.bucket()?;
@@ -166,19 +171,43 @@ async fn a_configuration_that_is_missing_is_known_to_be_missing() -> Result<()> 
             .await?;
     }
     let execution = "arn:aws:states:us-east-1:000000000000:execution:pipeline-master:nobody";
+    let nowhere = "j-0123456789ABC";
     for (function, event) in [
         (
             "launch_emr",
             json!({"ExecutionArn": execution, "BatchId": "b1"}),
         ),
         ("check_duplicate_emr", json!({"ExecutionArn": execution})),
-        (
-            "add_worker_instances_emr",
-            json!({"ClusterId": "j-0123456789ABC"}),
-        ),
+        ("add_worker_instances_emr", json!({"ClusterId": cluster})),
     ] {
         let answer = invoke(&pipeline, function, event).await?;
         assert_eq!(answer["errorType"], "ConfigMissing", "{function}: {answer}");
+    }
+    // These read only how often to ask, and do without.
+    for (function, event, error) in [
+        (
+            "status_emr",
+            json!({"ClusterId": nowhere}),
+            "ClusterNotFound",
+        ),
+        (
+            "status_step_emr",
+            json!({"ClusterId": nowhere, "StepId": "s-0123456789ABC"}),
+            "ClusterNotFound",
+        ),
+        (
+            "status_add_worker_instances_emr",
+            json!({"ClusterId": nowhere, "WorkerInstanceFleetId": "if-0123456789ABC", "TargetTotalWorkers": 3}),
+            "ClusterNotFound",
+        ),
+        (
+            "status_stepfunction",
+            json!({"executionArn": execution}),
+            "ExecutionNotFound",
+        ),
+    ] {
+        let answer = invoke(&pipeline, function, event).await?;
+        assert_eq!(answer["errorType"], error, "{function}: {answer}");
     }
     Ok(())
 }

@@ -152,6 +152,18 @@ impl<'a> Evaluator<'a> {
                 let [inner] = exactly::<1>(&intrinsic, argument)?;
                 Ok(!self.truth(inner)?)
             }
+            Intrinsic::EachMemberEquals => {
+                let [members, wanted] = exactly::<2>(&intrinsic, argument)?;
+                let wanted = self.text(wanted)?;
+                let members = self.value(members)?;
+                let Some(members) = members.as_ref().and_then(Node::items) else {
+                    return Err(vec![argument.problem("Fn::EachMemberEquals takes a list")]);
+                };
+                let texts = members.iter().map(Node::scalar_text);
+                Ok(texts
+                    .into_iter()
+                    .all(|text| text.is_some_and(|text| text == wanted)))
+            }
             Intrinsic::And | Intrinsic::Or => {
                 let items = argument.items().unwrap_or_default();
                 if !(2..=10).contains(&items.len()) {
@@ -236,6 +248,7 @@ impl<'a> Evaluator<'a> {
             | Intrinsic::And
             | Intrinsic::Or
             | Intrinsic::Not
+            | Intrinsic::EachMemberEquals
             | Intrinsic::Condition => {
                 let problem = format!("{} belongs into the section Conditions", intrinsic.name());
                 Err(vec![node.problem(problem)])

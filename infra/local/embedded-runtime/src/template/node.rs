@@ -71,6 +71,8 @@ pub enum Intrinsic {
     Or,
     /// `Fn::Not`.
     Not,
+    /// `Fn::EachMemberEquals`, in rules.
+    EachMemberEquals,
     /// `Condition` inside a condition.
     Condition,
     /// One that this runtime does not evaluate, by its long name.
@@ -109,6 +111,7 @@ impl Intrinsic {
             "Fn::And" => Self::And,
             "Fn::Or" => Self::Or,
             "Fn::Not" => Self::Not,
+            "Fn::EachMemberEquals" => Self::EachMemberEquals,
             other => Self::Unsupported(other.to_owned()),
         }
     }
@@ -128,6 +131,7 @@ impl Intrinsic {
             Self::And => "Fn::And",
             Self::Or => "Fn::Or",
             Self::Not => "Fn::Not",
+            Self::EachMemberEquals => "Fn::EachMemberEquals",
             Self::Condition => "Condition",
             Self::Unsupported(name) => name,
         }

@@ -140,6 +140,9 @@ fn a_rule_that_does_not_hold_is_told_in_its_own_words() {
     let text = "Parameters:\n  A: {Type: String, Default: x}\nRules:\n  R:\n    RuleCondition: !Equals [!Ref A, x]\n    Assertions:\n      - Assert: !Not [!Equals [!Ref A, x]]\n        AssertDescription: A is not x\nResources:\n  B:\n    Type: AWS::S3::Bucket\n";
     assert_eq!(problems(text), "t.yaml:7:9: rule R: A is not x");
     assert!(resolve_with(text, &[("A", "y")]).is_ok());
+    let text = "Parameters:\n  A: {Type: CommaDelimitedList, Default: \"\"}\nRules:\n  R:\n    Assertions:\n      - Assert: !Not [!EachMemberEquals [!Ref A, \"\"]]\n        AssertDescription: A is needed\nResources:\n  B:\n    Type: AWS::S3::Bucket\n";
+    assert_eq!(problems(text), "t.yaml:6:9: rule R: A is needed");
+    assert!(resolve_with(text, &[("A", "rtb-1,rtb-2")]).is_ok());
 }
 
 #[test]
