@@ -8,7 +8,7 @@ use crate::harness::Pipeline;
 use crate::small_batches::{
     COUNTRY_HEADER, LANDING_COUNTRY, LANDING_TRANSFERS, countries, transfer, transfers,
 };
-use crate::strikes::{Strikes, before, fail_step};
+use crate::strikes::{Strikes, fail_step};
 
 /// Loads countries of which `bad` lines are bad, with so many allowed.
 async fn with_bad_rows(bad: &str, allowed: &str) -> Result<(Pipeline, bool)> {

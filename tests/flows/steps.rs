@@ -6,7 +6,7 @@ use aws_services::emr::{Blow as ClusterBlow, Fault, Moment};
 use serde_json::json;
 
 use crate::harness::Pipeline;
-use crate::small_batches::{LANDING_COUNTRY, LANDING_TRANSFERS, countries, transfer, transfers};
+use crate::small_batches::{LANDING_COUNTRY, LANDING_TRANSFERS, countries, transfers};
 use crate::strikes::{Blow, Strikes, after, before, fail_step};
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn a_function_that_does_not_know_its_configuration_says_so() {
 #[tokio::test]
 async fn a_dry_run_launches_nothing_and_tells_where_and_how_to_tag() {
     let config = ORIGINAL.replace("subnet-0a1b2c3d", "subnet-1, subnet-2");
-    let answer = launch(Replay::new().config(&config), json!({"DryRun": true, "BatchId": "B1", "ExecutionArn": EXECUTION})).await;
+    let answer = launch(&Replay::new().config(&config), json!({"DryRun": true, "BatchId": "B1", "ExecutionArn": EXECUTION})).await;
     assert_eq!(
         answer.unwrap(),
         json!({
@@ -50,7 +50,7 @@ async fn a_dry_run_launches_nothing_and_tells_where_and_how_to_tag() {
     );
     let groups = "primary_security_group = sg-1\nworker_security_group = sg-2\n";
     let config = ORIGINAL.replace("subnet_id =", &format!("{groups}subnet_id ="));
-    let answer = launch(Replay::new().config(&config), json!({"DryRun": true})).await.unwrap();
+    let answer = launch(&Replay::new().config(&config), json!({"DryRun": true})).await.unwrap();
     assert_eq!(answer["NeedsTaggedVpc"], false);
 }
 

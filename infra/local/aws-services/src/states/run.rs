@@ -21,7 +21,6 @@ use virtual_time::{Ticket, Work};
 use super::StepFunctions;
 use super::journal::{self, Journal};
 use crate::failure::StartError;
-use crate::observer::Occurrence;
 
 /// An execution of the account, running or ended.
 pub(crate) struct Run {

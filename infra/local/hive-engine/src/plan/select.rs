@@ -180,7 +180,7 @@ fn group_by(clause: &mut GroupByExpr) -> Result<(), Failure> {
 
 /// `GROUPING__ID` is `grouping` of all that is grouped by.
 fn name_grouping(select: &mut Select) {
-    let GroupByExpr::Expressions(expressions, modifiers) = &select.group_by else {
+    let GroupByExpr::Expressions(_, modifiers) = &select.group_by else {
         return;
     };
     if modifiers.is_empty() {
