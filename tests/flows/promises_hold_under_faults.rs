@@ -148,6 +148,10 @@ fn random_schedules_are_drawn_where_something_happens() -> Result<()> {
     let world = world(&project_folder())?;
     let record = live(&world, 1, &Schedule::default(), false);
     assert_eq!(record.violations, []);
+    for state in ["Tell of the success", "Tell of the failure"] {
+        let place = ("master".to_owned(), state.to_owned());
+        ensure!(world.mail_states.contains(&place), "{state} sends mails");
+    }
     let catalogue = Catalogue::of(&[record]);
     assert_eq!(catalogue.draw(5), catalogue.draw(5));
     let kinds: std::collections::BTreeSet<Kind> = (0..400)

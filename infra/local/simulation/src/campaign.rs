@@ -22,6 +22,8 @@ use crate::sight::{Sight, own_name};
 
 /// Lives without faults that the catalogue is made from: one seed with one load, and others with more.
 const SCOUTS: u64 = 4;
+/// The function that sends mails.
+pub(crate) const MAILER: &str = "send_msg_sns";
 /// The seed of those that see the failure paths.
 const FAILING: u64 = 1;
 
@@ -183,7 +185,8 @@ fn mail_states(project: &Project) -> BTreeSet<(String, String)> {
         while let Some(block) = blocks.pop() {
             for (name, state) in block["States"].as_object().into_iter().flatten() {
                 let resource = state["Resource"].as_str().unwrap_or_default();
-                if resource.ends_with("send_msg_sns") {
+                // The ARN of a function ends in an alias.
+                if resource.split(':').any(|part| own_name(part) == MAILER) {
                     found.insert((own_name(&machine.name).to_owned(), name.clone()));
                 }
                 blocks.push(&state["ItemProcessor"]);
