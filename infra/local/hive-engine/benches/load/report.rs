@@ -12,8 +12,8 @@ type Found = [(Case, Vec<(Contender, Figures)>)];
 
 /// How many times less the engine needed: time of the statement, time of the whole process, CPU of the whole process.
 fn ratios(engine: &Figures, other: &Figures) -> [f64; 3] {
-    // A process that ends within a tick of the clock that counts CPU has used one.
-    let cpu = |figures: &Figures| figures.cpu_seconds.max(0.01);
+    // Where nothing counts CPU there is no ratio either.
+    let cpu = |figures: &Figures| figures.cpu_seconds.max(0.001);
     [
         other.seconds / engine.seconds,
         other.process_seconds / engine.process_seconds,
