@@ -143,7 +143,14 @@ fn report_memory(machine: &Arc<StateMachine>) {
     let Some(before) = resident_bytes() else {
         return;
     };
-    let executions: Vec<Execution> = (0..MEASURED).map(|_| start(machine, "{}")).collect();
+    let executions: Vec<Execution> = (0..MEASURED)
+        .map(|_| {
+            let mut execution = start(machine, "{}");
+            // A driver takes them at once.
+            execution.effects();
+            execution
+        })
+        .collect();
     let Some(after) = resident_bytes() else {
         return;
     };

@@ -113,13 +113,14 @@ pub struct Execution {
     effects: Vec<Effect>,
     random: Random,
     now: Timestamp,
-    threads: BTreeMap<ThreadId, Thread>,
+    /// Boxed, for a node of the map has room for eleven.
+    threads: BTreeMap<ThreadId, Box<Thread>>,
     /// Those that had not come to their end when the execution failed: a redrive goes on with them.
     #[serde(default)]
-    resumable: BTreeMap<ThreadId, Thread>,
+    resumable: BTreeMap<ThreadId, Box<Thread>>,
     /// Those that the failure which is being dealt with has ended so far.
     #[serde(skip)]
-    fallen: Vec<(ThreadId, Thread)>,
+    fallen: Vec<(ThreadId, Box<Thread>)>,
     /// Those that can go on at once.
     ready: VecDeque<ThreadId>,
     timers: BTreeMap<TimerId, Timer>,
@@ -216,7 +217,7 @@ impl Execution {
                 .variables
                 .extend(given.map(|(name, value)| (name.clone(), value.clone().into())));
         }
-        execution.threads.insert(root, thread);
+        execution.threads.insert(root, Box::new(thread));
         execution.ready.push_back(root);
         execution.run();
         Ok(execution)

@@ -209,13 +209,13 @@ impl Execution {
         }
         for id in found.into_iter().skip(1).rev() {
             if let Some(thread) = self.threads.remove(&id) {
-                self.fallen.push((id, thread.clone()));
-                self.abort(thread);
+                self.abort(&thread);
+                self.fallen.push((id, thread));
             }
         }
     }
 
-    fn abort(&mut self, thread: Thread) {
+    fn abort(&mut self, thread: &Thread) {
         let machine = Arc::clone(&self.machine);
         let event = match machine.state(thread.state).state_type() {
             StateType::Task => Some(EventType::TaskStateAborted),

@@ -160,7 +160,7 @@ impl Thread {
 /// them. The accessors below therefore answer `None` only for what has just been aborted.
 impl Execution {
     pub(crate) fn thread(&self, thread: ThreadId) -> Option<&Thread> {
-        self.threads.get(&thread)
+        self.threads.get(&thread).map(Box::as_ref)
     }
 
     pub(crate) fn last_event(&self, thread: ThreadId) -> u64 {
@@ -202,7 +202,7 @@ impl Execution {
             thread.variables = parent.variables.clone();
             thread.item = item.or_else(|| parent.item.clone());
         }
-        self.threads.insert(id, thread);
+        self.threads.insert(id, Box::new(thread));
         self.ready.push_back(id);
         id
     }
