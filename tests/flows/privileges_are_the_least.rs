@@ -145,13 +145,7 @@ async fn a_configuration_that_is_missing_is_known_to_be_missing() -> Result<()> 
         .await?;
     let output = launched.output.unwrap_or_default();
     let cluster = output["ClusterId"].as_str().context("no cluster")?;
-    {
-        let _work = pipeline.runtime.clock().work();
-        let bucket = pipeline.runtime.bucket()?;
-        let s3 = &pipeline.runtime.services().s3;
-        s3.delete(bucket, "config/config.ini", &Condition::Always)
-            .await?;
-    }
+    remove_configuration(&pipeline).await?;
     let execution = "arn:aws:states:us-east-1:000000000000:execution:pipeline-master:nobody";
     let launch = json!({"ExecutionArn": execution, "BatchId": "b1"});
     let answer = invoke(&pipeline, "launch_emr", launch).await?;
@@ -170,6 +164,22 @@ async fn a_configuration_that_is_missing_is_known_to_be_missing() -> Result<()> 
         let answer = invoke(&pipeline, function, event).await?;
         assert_ne!(answer["errorType"], "AccessDenied", "{function}: {answer}");
     }
+    // A warm function remembers what it has read, so this one is asked for the first time.
+    let cold = Pipeline::start().await?;
+    remove_configuration(&cold).await?;
+    let cluster =
+        crate::start_and_lock::foreign_cluster(&cold, "data_pipeline", "pipeline").await?;
+    let answer = invoke(&cold, "status_emr", json!({"ClusterId": cluster})).await?;
+    assert_eq!(answer["errorType"], Value::Null, "{answer}");
+    Ok(())
+}
+
+async fn remove_configuration(pipeline: &Pipeline) -> Result<()> {
+    let _work = pipeline.runtime.clock().work();
+    let bucket = pipeline.runtime.bucket()?;
+    let s3 = &pipeline.runtime.services().s3;
+    s3.delete(bucket, "config/config.ini", &Condition::Always)
+        .await?;
     Ok(())
 }
 

@@ -103,7 +103,7 @@ const CONTENTS: [&str; 6] = [
     "foreign",
     "byte-order-mark",
 ];
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 10] = [
     "s3",
     "elasticmapreduce",
     "states",
@@ -111,6 +111,8 @@ const SERVICES: [&str; 8] = [
     "lambda",
     "events",
     "scheduler",
+    "sqs",
+    "ec2",
     "sts",
 ];
 const ROLES: [&str; 3] = ["primary", "core", "task"];

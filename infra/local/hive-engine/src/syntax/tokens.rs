@@ -67,6 +67,13 @@ fn typed_number(
             if follows && word.value == "bd" {
                 return Some(Vec::new());
             }
+            if let Some(digits) = word.value.strip_suffix("bd")
+                && digits.contains('.')
+                && digits.parse::<f64>().is_ok()
+            {
+                let number = Token::Number(digits.to_owned(), false);
+                return Some(vec![TokenWithSpan::new(number, span)]);
+            }
             let end = word.value.find(|next: char| !next.is_ascii_digit())?;
             let kind = match &word.value[end..] {
                 "l" => "bigint",
