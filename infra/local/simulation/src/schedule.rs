@@ -343,12 +343,12 @@ mod tests {
 
     #[test]
     fn every_problem_is_named_with_its_line_and_field() {
-        let text = "[[fault]]\nkind = \"throttle\"\nservice = \"ec2\"\nnth = 0\n\n[[fault]]\nkind = \"step-fails\"\n\
+        let text = "[[fault]]\nkind = \"throttle\"\nservice = \"dynamodb\"\nnth = 0\n\n[[fault]]\nkind = \"step-fails\"\n\
                     action = \"RunJobFlow\"\n\n[[fault]]\nkind = \"state-info\"\ncontent = \"odd\"\nafter_seconds = 5\n";
         let error = Schedule::parse("f.toml", text).unwrap_err().to_string();
         let lines: Vec<&str> = error.lines().collect();
         assert_eq!(lines.len(), 4, "{error}");
-        assert!(lines[0].starts_with("f.toml:3: service: there is no service `ec2`"));
+        assert!(lines[0].starts_with("f.toml:3: service: there is no service `dynamodb`"));
         assert_eq!(lines[1], "f.toml:4: nth: must be 1 or more");
         assert!(lines[2].starts_with("f.toml:8: action: step-fails does not take it"));
         assert!(lines[3].starts_with("f.toml:12: content: `odd` is not one of"));

@@ -156,10 +156,14 @@ pub fn right(text: &str, width: usize) -> String {
 }
 
 /// Breaks text so that no line is longer than `width`: at spaces, and within words that are longer than a line. Existing
-/// line ends stay, and so does indentation.
+/// line ends stay, and so does indentation; a line that fits stays as it is, for its columns may be aligned.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
+        if measure_text_width(paragraph) <= width {
+            lines.push(paragraph.trim_end().to_owned());
+            continue;
+        }
         let indent: String = paragraph
             .chars()
             .take_while(|letter| *letter == ' ')
@@ -261,6 +265,7 @@ mod tests {
             wrap("one two three\n\n  four five", 8),
             ["one two", "three", "", "  four", "  five"]
         );
+        assert_eq!(wrap("name   1   2", 12), ["name   1   2"]);
         assert_eq!(
             wrap("a unbreakable-word b", 11),
             ["a", "unbreakable", "-word b"]
