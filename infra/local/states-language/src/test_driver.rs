@@ -22,6 +22,8 @@ pub(crate) enum Answer {
     Hangs,
 }
 
+type ChildAnswer<'a> = dyn FnMut(&StartChild) -> Result<Value, &'static str> + 'a;
+
 pub(crate) struct Driver<'a> {
     execution: Execution,
     now: Timestamp,
@@ -38,7 +40,7 @@ pub(crate) struct Driver<'a> {
     children: BTreeMap<String, Execution>,
     redrivable: bool,
     /// What a child comes to, if its own machine does not decide it.
-    child_answer: Option<Box<dyn FnMut(&StartChild) -> Result<Value, &'static str> + 'a>>,
+    child_answer: Option<Box<ChildAnswer<'a>>>,
     /// Every effect so far.
     pub(crate) effects: Vec<Effect>,
 }

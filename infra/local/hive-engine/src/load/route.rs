@@ -43,7 +43,6 @@ impl Router {
             for (row, value) in column.values().iter().enumerate() {
                 let is_null = may_be_null && column.is_null(row);
                 let hash = value.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                #[expect(clippy::cast_possible_truncation, reason = "a few bits are left")]
                 let recent = &mut self.recent[(hash >> (u64::BITS - RECENT_BITS)) as usize];
                 if let Some((known, found)) = recent
                     && known == value
