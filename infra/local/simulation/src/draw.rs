@@ -7,7 +7,7 @@ use virtual_time::Entropy;
 
 use crate::kind::{Kind, Target};
 use crate::life::Record;
-use crate::schedule::{Fault, Schedule};
+use crate::schedule::{CONTENTS, Fault, Schedule};
 use crate::sight::Sight;
 
 /// What happens in lives.
@@ -130,15 +130,7 @@ impl Catalogue {
                 place.put(&mut fault, after);
                 fault.nth = nth(place.count, entropy);
                 if kind == Kind::StateInfo {
-                    let contents = [
-                        "missing",
-                        "empty",
-                        "truncated",
-                        "one-line",
-                        "foreign",
-                        "byte-order-mark",
-                    ];
-                    fault.content = Some(contents[entropy.below(6) as usize].to_owned());
+                    fault.content = Some(CONTENTS[entropy.below(6) as usize].to_owned());
                 }
             }
         }

@@ -95,7 +95,8 @@ struct Document {
     faults: Vec<Spanned<Fault>>,
 }
 
-const CONTENTS: [&str; 6] = [
+/// What a strike may leave in the place of the state info.
+pub(crate) const CONTENTS: [&str; 6] = [
     "missing",
     "empty",
     "truncated",
