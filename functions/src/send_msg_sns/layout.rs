@@ -1,8 +1,10 @@
-//! Plain text for a mail: headings, fields and lines that stay within 80 columns. Only what must stay whole to be copied,
-//! such as an ARN or a command's input, may be longer.
+//! Plain text for a mail: headings, fields and lines that stay within 76 columns, so that they fit a screen of 80 when they are
+//! shown indented. Only what must stay whole to be copied, such as an ARN or a command, may be longer.
 
 /// Columns.
-const WIDTH: usize = 80;
+const WIDTH: usize = 76;
+/// A line with this much space before it is kept as it is: it is to be copied.
+const AS_IT_IS: &str = "    ";
 /// Columns before a field's text.
 const LABEL: usize = 12;
 
@@ -47,6 +49,11 @@ impl Text {
     fn wrapped(&mut self, first: &str, indent: usize, text: &str) {
         let mut lead = first.to_owned();
         for line in text.lines() {
+            if line.starts_with(AS_IT_IS) {
+                self.line(&format!("{lead}{line}"));
+                lead = " ".repeat(indent);
+                continue;
+            }
             for part in wrap(line, WIDTH - indent) {
                 self.line(&format!("{lead}{part}"));
                 lead = " ".repeat(indent);
@@ -90,11 +97,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_stay_within_eighty_columns() {
+    fn lines_stay_within_eighty_columns_even_if_they_are_indented() {
         let mut text = Text::default();
         text.field("Why", &"word ".repeat(60));
         text.item(&"x ".repeat(100));
-        assert!(text.into_string().lines().all(|line| line.chars().count() <= 80));
+        assert!(text.into_string().lines().all(|line| line.chars().count() <= 76));
     }
 
     #[test]
@@ -103,6 +110,10 @@ mod tests {
         let mut text = Text::default();
         text.paragraph(4, &format!("start {arn} now"));
         assert_eq!(text.into_string(), format!("    start\n    {arn}\n    now\n"));
+        let command = format!("aws s3 rm s3://{}/state.json", "x".repeat(70));
+        let mut text = Text::default();
+        text.paragraph(2, &format!("Then:\n    {command}\nand again."));
+        assert_eq!(text.into_string(), format!("  Then:\n      {command}\n  and again.\n"));
     }
 
     #[test]

@@ -349,6 +349,13 @@ fn hints(problems: &[Problem], batch: Option<&str>, stock: Option<&Stock>) -> Ve
             ("AccessDenied", ..) => "Grant the action that is named above first.".to_owned(),
             ("InvalidInput", ..) => "Correct the input first.".to_owned(),
             ("ConfigInvalid" | "ConfigMissing", ..) => "Correct config.ini first.".to_owned(),
+            ("StateInfoInvalid", ..) => match problem.why.split_whitespace().find(|word| word.starts_with("s3://")) {
+                Some(address) => format!(
+                    "Every run is refused until the document that says who holds the pipeline is removed. Once no cluster of the pipeline is running:\n    aws s3 rm {}",
+                    address.trim_end_matches([',', ';', ':'])
+                ),
+                None => continue,
+            },
             ("AlreadyRunning" | "ClusterInUse", ..) => "Wait for the holder that is named above, or end it, first.".to_owned(),
             _ => continue,
         };
@@ -397,6 +404,14 @@ mod tests {
         assert!(mail.text.contains("Input   {\"BatchId\":\"b1\",\"StartFrom\":\"Facts\",\"Facts\":[\"o'neill\"]}"), "{}", mail.text);
         let command = mail.text.split("--input ").nth(1).unwrap_or_default().trim();
         assert_eq!(shlex::split(command).unwrap(), ["{\"BatchId\":\"b1\",\"StartFrom\":\"Facts\",\"Facts\":[\"o'neill\"]}"]);
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_state_info_comes_with_the_command_that_removes_it() {
+        let cause = json!({"errorType": "StateInfoInvalid", "errorMessage": "the state info at s3://b/state/pipeline.json cannot be read: EOF"});
+        let mail =
+            mail(json!({"Outcome": "FAILED", "Failure": {"State": "launch", "Error": "ChildFailed", "Cause": cause.to_string()}})).await;
+        assert!(mail.text.lines().any(|line| line.trim() == "aws s3 rm s3://b/state/pipeline.json"), "{}", mail.text);
     }
 
     #[tokio::test]

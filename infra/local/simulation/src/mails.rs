@@ -62,6 +62,16 @@ pub(crate) fn resume(mail: &Mail) -> Option<Resume> {
     })
 }
 
+/// The object that a mail says to remove, as bucket and key, with the command that removes it.
+pub(crate) fn removal(mail: &Mail) -> Option<(String, String)> {
+    let mut lines = mail.message.lines();
+    lines.find_map(|line| {
+        let address = line.trim().strip_prefix("aws s3 rm s3://")?;
+        let (bucket, key) = address.split_once('/')?;
+        Some((bucket.to_owned(), key.to_owned()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -85,6 +95,14 @@ mod tests {
         assert_eq!(resume.input, json!({"BatchId": "b1", "StartFrom": "Facts"}));
         assert_eq!(resume.machine, "master");
         assert_eq!(super::resume(&mail("nothing to start")), None);
+    }
+
+    #[test]
+    fn the_object_to_remove_is_found() {
+        let told = format!("{MAIL}\n      aws s3 rm s3://b/state/pipeline.json\n");
+        let object = ("b".to_owned(), "state/pipeline.json".to_owned());
+        assert_eq!(removal(&mail(&told)), Some(object));
+        assert_eq!(removal(&mail(MAIL)), None);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_services::s3::PutOptions;
+use aws_services::s3::{Condition, PutOptions};
 use embedded_runtime::{ExecutionOutcome, RuntimeError};
 use serde_json::json;
 
+use crate::kind::Kind;
 use crate::life::Life;
+use crate::mails;
 use crate::plan::{Configuration, Session, Start};
 
 /// The project's configuration file, uploaded at the start.
@@ -99,6 +101,33 @@ impl Life<'_> {
             self.say(&format!("a person corrects {key}"));
         }
         Ok(())
+    }
+
+    /// Removes the state info that nobody can read, if a mail about this run says so. Returns whether it said so, and whether
+    /// a fault of this life had made it so.
+    pub(crate) async fn remove_what_the_mail_names(
+        &mut self,
+        outcome: &ExecutionOutcome,
+        mails_before: usize,
+    ) -> bool {
+        let mails = self.timeline.mails();
+        let fresh = mails.get(mails_before..).unwrap_or_default();
+        let own = mails::about(fresh, &outcome.execution_arn);
+        let Some((bucket, key)) = own.iter().find_map(|mail| mails::removal(mail)) else {
+            return false;
+        };
+        let s3 = &self.runtime.services().s3;
+        if s3
+            .delete(&bucket, &key, &Condition::default())
+            .await
+            .is_ok()
+        {
+            self.say(&format!("a person removes s3://{bucket}/{key}"));
+        }
+        let struck = self.injector.struck(&self.runtime);
+        struck
+            .iter()
+            .any(|struck| struck.kind == Kind::StateInfo && !struck.hits.is_empty())
     }
 
     /// Redrives a master. `None` if something did not end; the outcome is the old one if it could not be redriven.
