@@ -7,7 +7,7 @@ use super::{Executed, Executor};
 use crate::error::Failure;
 use crate::load::target::TableTarget;
 use crate::metastore::model::{Column, FileFormat, Serde, Table, TableKind, View};
-use crate::orc::Compression;
+use crate::orc::Layout;
 use crate::outcome::StatementKind;
 use crate::parquet;
 use crate::plan::select::shown_name;
@@ -378,7 +378,7 @@ pub(super) fn check(table: &Table) -> Result<(), Failure> {
         return Err(Failure::unsupported("a transactional table"));
     }
     match table.format {
-        FileFormat::Orc => Compression::named(table.property("orc.compress")).map(|_| ()),
+        FileFormat::Orc => Layout::named(|name| table.property(name)).map(|_| ()),
         FileFormat::Parquet => {
             parquet::schema::compression(table.property("parquet.compression")).map(|_| ())
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Failure;
 use crate::load::{OutputFormat, TextCodec};
 use crate::metastore::model::{FileFormat, Serde};
-use crate::orc::Compression;
+use crate::orc::Layout;
 use crate::parquet;
 use crate::script::variables::Variables;
 use crate::syntax::statement::FormatClause;
@@ -127,8 +127,11 @@ pub(crate) fn binary_format<'a>(
             let compression = parquet::schema::compression(named("parquet.compression"))?;
             Ok(OutputFormat::Parquet(compression))
         }
-        FileFormat::Orc | FileFormat::Textfile => Ok(OutputFormat::Orc(Compression::named(
-            named("orc.compress").or_else(|| session("hive.exec.orc.default.compress")),
-        )?)),
+        FileFormat::Orc | FileFormat::Textfile => Ok(OutputFormat::Orc(Layout::named(|name| {
+            named(name).or_else(|| {
+                let (_, last) = name.split_once('.')?;
+                session(&format!("hive.exec.orc.default.{last}"))
+            })
+        })?)),
     }
 }

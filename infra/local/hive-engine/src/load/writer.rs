@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::orc::column::Rows;
 use crate::orc::stripe::{Stripe, StripeBuilder};
 use crate::orc::writer::OrcFile;
-use crate::orc::{Compression, Compressor};
+use crate::orc::{Compressor, Layout};
 use crate::parquet::write::ParquetWriter;
 use crate::script::variables::Variables;
 use crate::text::format::RowFormat;
@@ -25,7 +25,7 @@ use crate::types::HiveType;
 #[derive(Debug, Clone)]
 pub(crate) enum OutputFormat {
     Text(RowFormat, TextCodec),
-    Orc(Compression),
+    Orc(Layout),
     Parquet(parquet::basic::Compression),
 }
 
@@ -142,7 +142,7 @@ impl Encoder {
         match format {
             // Parquet's pages are compressed by its own writer.
             OutputFormat::Text(..) | OutputFormat::Parquet(_) => Ok(Self::Text),
-            OutputFormat::Orc(compression) => Compressor::new(*compression)
+            OutputFormat::Orc(layout) => Compressor::new(layout.compression)
                 .map(Self::Orc)
                 .map_err(|error| Failure::Query(format!("cannot compress: {error}"))),
         }
@@ -172,7 +172,7 @@ impl Buffer {
                 let kinds = columns.iter().map(|(_, kind)| kind.clone()).collect();
                 Self::Text(row.clone(), kinds, Vec::new())
             }
-            OutputFormat::Orc(_) => Self::Orc(StripeBuilder::new(columns)),
+            OutputFormat::Orc(layout) => Self::Orc(StripeBuilder::new(columns, layout.stride)),
             OutputFormat::Parquet(_) => Self::Parquet(Vec::new(), 0),
         }
     }
@@ -280,8 +280,8 @@ impl OutputFile {
                     _ => Self::Packed(path.to_path_buf(), Box::new(TextFile::new(file, *codec))),
                 })
             }
-            OutputFormat::Orc(compression) => {
-                let file = OrcFile::create(path, columns.to_vec(), *compression)?;
+            OutputFormat::Orc(layout) => {
+                let file = OrcFile::create(path, columns.to_vec(), *layout)?;
                 Ok(Self::Orc(Box::new(file)))
             }
             OutputFormat::Parquet(compression) => {

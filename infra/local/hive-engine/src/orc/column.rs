@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::{
     Int64Type, TimestampMicrosecondType,
 };
 
+use super::index::{Behind, Described, Group, Place};
 use super::integers::Integers;
 use super::protobuf::{Message, varint};
 use super::runs::{Bits, encode_bytes};
@@ -95,7 +96,23 @@ pub(super) struct ColumnWriter {
     present: Bits,
     values: Values,
     children: Vec<ColumnWriter>,
+    /// Of the group at hand.
     statistics: Statistics,
+    /// Of the groups before it.
+    before: Vec<Statistics>,
+    marks: Marks,
+}
+
+/// Where groups begin.
+#[derive(Default)]
+struct Marks {
+    /// Numbers of the bits that tell which values are present.
+    present: Vec<usize>,
+    /// Numbers of values, where their places are known only at the end.
+    values: Vec<usize>,
+    /// Places in the first and second stream of values.
+    first: Vec<Place>,
+    second: Vec<Place>,
 }
 
 /// Encoded values of the stripe so far.
@@ -115,8 +132,42 @@ enum Values {
     None,
 }
 
-/// A stream: kind, column number, bytes.
-pub(super) type Stream = (u64, u64, Vec<u8>);
+/// A stream.
+pub(super) struct Stream {
+    pub kind: u64,
+    pub column: u64,
+    pub bytes: Vec<u8>,
+    /// Where each group begins; empty where readers need all of it.
+    pub places: Vec<Place>,
+}
+
+/// What the columns of a stripe have become.
+#[derive(Default)]
+pub(super) struct Encoded {
+    pub streams: Vec<Stream>,
+    pub encodings: Vec<Message>,
+    /// By number.
+    pub columns: Vec<Described>,
+}
+
+impl Encoded {
+    fn push(&mut self, kind: u64, bytes: Vec<u8>, places: Vec<Place>) {
+        self.streams.push(Stream {
+            kind,
+            column: self.columns.len() as u64,
+            bytes,
+            places,
+        });
+    }
+}
+
+/// Where the next byte goes.
+fn end_of(bytes: &[u8]) -> Place {
+    Place {
+        offset: bytes.len(),
+        behind: Behind::Nothing,
+    }
+}
 
 impl ColumnWriter {
     pub(super) fn new(kind: &HiveType) -> Self {
@@ -164,7 +215,39 @@ impl ColumnWriter {
             values,
             children,
             statistics: Statistics::new(range),
+            before: Vec::new(),
+            marks: Marks::default(),
         }
+    }
+
+    /// The rows that come are the first of a group.
+    pub(super) fn begin_group(&mut self) {
+        if !self.marks.present.is_empty() {
+            let fresh = self.statistics.emptied();
+            self.before
+                .push(std::mem::replace(&mut self.statistics, fresh));
+        }
+        let marks = &mut self.marks;
+        marks.present.push(self.present.count());
+        match &self.values {
+            Values::Bits(bits) => marks.values.push(bits.count()),
+            Values::Bytes(bytes) => marks.values.push(bytes.len()),
+            Values::Texts(texts) => marks.values.push(texts.count()),
+            Values::Integers(integers) | Values::Lengths(integers) => {
+                marks.first.push(integers.place());
+            }
+            Values::Raw(bytes) => marks.first.push(end_of(bytes)),
+            Values::Binary(bytes, integers) | Values::Pair(bytes, integers) => {
+                marks.first.push(end_of(bytes));
+                marks.second.push(integers.place());
+            }
+            Values::Timestamps(seconds, nanos) => {
+                marks.first.push(seconds.place());
+                marks.second.push(nanos.place());
+            }
+            Values::None => {}
+        }
+        self.children.iter_mut().for_each(Self::begin_group);
     }
 
     /// Appends rows of an array, which has the Arrow type of this column.
@@ -323,43 +406,42 @@ impl ColumnWriter {
         own + self.present.size() + self.children.iter().map(Self::size).sum::<usize>()
     }
 
-    /// Ends the stripe: streams, encodings and statistics of this column and its children, numbered from `number` on.
-    pub(super) fn finish(
-        &mut self,
-        number: &mut u64,
-        streams: &mut Vec<Stream>,
-        encodings: &mut Vec<Message>,
-        statistics: &mut Vec<Statistics>,
-    ) {
-        let column = *number;
-        *number += 1;
+    /// Ends the stripe: appends streams, encoding and statistics of this column and its children; empties.
+    pub(super) fn finish(&mut self, encoded: &mut Encoded) {
+        let marks = std::mem::take(&mut self.marks);
         if self.present.all_set() {
             self.present = Bits::default();
         } else {
-            streams.push((PRESENT, column, self.present.take()));
+            let (bytes, places) = self.present.take(&marks.present);
+            encoded.push(PRESENT, bytes, places);
         }
         let mut encoding = Message::default();
         let mut kind = DIRECT_V2;
         match &mut self.values {
             Values::Bits(bits) => {
                 kind = DIRECT;
-                streams.push((DATA, column, bits.take()));
+                let (bytes, places) = bits.take(&marks.values);
+                encoded.push(DATA, bytes, places);
             }
             Values::Bytes(bytes) => {
                 kind = DIRECT;
-                let mut encoded = Vec::new();
-                encode_bytes(&std::mem::take(bytes), &mut encoded);
-                streams.push((DATA, column, encoded));
+                let mut runs = Vec::new();
+                let found = encode_bytes(&std::mem::take(bytes), marks.values, &mut runs);
+                let places = found.into_iter().map(|(offset, values)| Place {
+                    offset,
+                    behind: Behind::Values(values),
+                });
+                encoded.push(DATA, runs, places.collect());
             }
-            Values::Integers(integers) => streams.push((DATA, column, integers.take())),
+            Values::Integers(integers) => encoded.push(DATA, integers.take(), marks.first),
             Values::Raw(bytes) => {
                 kind = DIRECT;
-                streams.push((DATA, column, std::mem::take(bytes)));
+                encoded.push(DATA, std::mem::take(bytes), marks.first);
             }
-            Values::Texts(texts) => match texts.take() {
+            Values::Texts(texts) => match texts.take(&marks.values) {
                 TextStreams::Direct { data, lengths } => {
-                    streams.push((DATA, column, data));
-                    streams.push((LENGTH, column, lengths));
+                    encoded.push(DATA, data.0, data.1);
+                    encoded.push(LENGTH, lengths.0, lengths.1);
                 }
                 TextStreams::Dictionary {
                     keys,
@@ -367,38 +449,60 @@ impl ColumnWriter {
                     lengths,
                     size,
                 } => {
-                    streams.push((DATA, column, keys));
-                    streams.push((LENGTH, column, lengths));
-                    streams.push((DICTIONARY_DATA, column, entries));
+                    encoded.push(DATA, keys.0, keys.1);
+                    encoded.push(LENGTH, lengths, Vec::new());
+                    encoded.push(DICTIONARY_DATA, entries, Vec::new());
                     kind = DICTIONARY_V2;
                     encoding.number(1, kind).number(2, size as u64);
                 }
             },
             Values::Binary(bytes, lengths) => {
-                streams.push((DATA, column, std::mem::take(bytes)));
-                streams.push((LENGTH, column, lengths.take()));
+                encoded.push(DATA, std::mem::take(bytes), marks.first);
+                encoded.push(LENGTH, lengths.take(), marks.second);
             }
             Values::Pair(bytes, scales) => {
-                streams.push((DATA, column, std::mem::take(bytes)));
-                streams.push((SECONDARY, column, scales.take()));
+                encoded.push(DATA, std::mem::take(bytes), marks.first);
+                encoded.push(SECONDARY, scales.take(), marks.second);
             }
             Values::Timestamps(seconds, nanos) => {
-                streams.push((DATA, column, seconds.take()));
-                streams.push((SECONDARY, column, nanos.take()));
+                encoded.push(DATA, seconds.take(), marks.first);
+                encoded.push(SECONDARY, nanos.take(), marks.second);
             }
-            Values::Lengths(lengths) => streams.push((LENGTH, column, lengths.take())),
+            Values::Lengths(lengths) => encoded.push(LENGTH, lengths.take(), marks.first),
             Values::None => kind = DIRECT,
         }
         if kind != DICTIONARY_V2 {
             encoding.number(1, kind);
         }
-        encodings.push(encoding);
-        let fresh = Self::new(&self.kind).statistics;
-        statistics.push(std::mem::replace(&mut self.statistics, fresh));
+        encoded.encodings.push(encoding);
+        let fresh = self.statistics.emptied();
+        let last = std::mem::replace(&mut self.statistics, fresh);
+        encoded.columns.push(described(
+            std::mem::take(&mut self.before),
+            last,
+            !marks.present.is_empty(),
+        ));
         for child in &mut self.children {
-            child.finish(number, streams, encodings, statistics);
+            child.finish(encoded);
         }
     }
+}
+
+/// What is known of all groups together and, where there is an index, of each.
+pub(super) fn described(before: Vec<Statistics>, last: Statistics, has_index: bool) -> Described {
+    if !has_index {
+        return Described {
+            whole: last,
+            groups: Vec::new(),
+        };
+    }
+    let mut groups: Vec<Group> = before.into_iter().map(Group::new).collect();
+    groups.push(Group::new(last));
+    let mut whole = groups[0].statistics.clone();
+    groups[1..]
+        .iter()
+        .for_each(|group| whole.merge(&group.statistics));
+    Described { whole, groups }
 }
 
 /// Zigzag and seven bits per byte for 128 bits.

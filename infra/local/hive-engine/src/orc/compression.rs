@@ -6,6 +6,8 @@ use crate::error::Failure;
 
 /// Bytes of a chunk before compression.
 pub(super) const BLOCK: usize = 256 * 1024;
+/// A chunk of fewer bytes is not worth the attempt.
+const SMALLEST: usize = 64;
 /// Higher levels cost several times the CPU for a few percent of size.
 const ZSTD_LEVEL: i32 = 1;
 
@@ -64,15 +66,26 @@ impl Compressor {
         })
     }
 
-    /// Appends a stream, cut into chunks and compressed; a chunk that does not shrink is kept as it is.
-    pub(super) fn append(&mut self, stream: &[u8], output: &mut Vec<u8>) -> std::io::Result<()> {
+    /// Appends a stream, cut into chunks and compressed; a chunk that does not shrink is kept as it is. Answers with where
+    /// chunks begin, seen from the stream's begin, and where the last one ends; with nothing where nothing is compressed.
+    pub(super) fn append(
+        &mut self,
+        stream: &[u8],
+        output: &mut Vec<u8>,
+    ) -> std::io::Result<Option<Vec<usize>>> {
         if self.compression == Compression::None {
             output.extend_from_slice(stream);
-            return Ok(());
+            return Ok(None);
         }
+        let begin = output.len();
+        let mut places = Vec::with_capacity(stream.len() / BLOCK + 2);
         for chunk in stream.chunks(BLOCK) {
-            self.pack(chunk)?;
-            let (bytes, is_original) = if self.scratch.len() < chunk.len() {
+            places.push(output.len() - begin);
+            let is_worth_it = chunk.len() >= SMALLEST;
+            if is_worth_it {
+                self.pack(chunk)?;
+            }
+            let (bytes, is_original) = if is_worth_it && self.scratch.len() < chunk.len() {
                 (self.scratch.as_slice(), 0)
             } else {
                 (chunk, 1)
@@ -82,7 +95,8 @@ impl Compressor {
             output.extend_from_slice(&header[..3]);
             output.extend_from_slice(bytes);
         }
-        Ok(())
+        places.push(output.len() - begin);
+        Ok(Some(places))
     }
 
     /// Compresses a chunk into the working memory.

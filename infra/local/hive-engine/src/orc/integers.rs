@@ -1,5 +1,6 @@
 //! Integers in ORC's second run-length encoding: repeats, fixed deltas, and bit-packed literals.
 
+use super::index::{Behind, Place};
 use super::protobuf::{varint, zigzag};
 
 /// Values of one run at most.
@@ -40,6 +41,14 @@ impl Integers {
         self.pending.push(value);
         if self.pending.len() == LONGEST_RUN {
             self.flush();
+        }
+    }
+
+    /// Where the next value goes: behind the runs so far, with those that wait to become runs.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            offset: self.output.len(),
+            behind: Behind::Values(self.pending.len() as u64),
         }
     }
 

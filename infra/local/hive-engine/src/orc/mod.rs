@@ -1,9 +1,12 @@
-//! ORC files: read through orc-rust ([`read`], [`prune`]), written by ourselves ([`stripe`], [`writer`]) with the statistics that Hive and Spark need
-//! and with every type that Hive has.
+//! ORC files: read through orc-rust ([`read`], [`prune`]), written by ourselves ([`stripe`], [`writer`]) with the statistics and
+//! the row index that Hive and Spark need, and with every type that Hive has.
 
 pub(crate) mod column;
 mod compression;
+mod decode;
+mod index;
 mod integers;
+pub(crate) mod layout;
 mod protobuf;
 pub(crate) mod prune;
 pub(crate) mod read;
@@ -16,3 +19,4 @@ pub(crate) mod stripe;
 pub(crate) mod writer;
 
 pub(crate) use compression::{Compression, Compressor};
+pub(crate) use layout::Layout;

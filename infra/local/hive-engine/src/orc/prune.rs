@@ -1,5 +1,5 @@
-//! Which stripes of a file can hold rows that a query wants, judged by the least and greatest values in the file's tail.
-//! Made once per scan by the table, asked by the reader of each file.
+//! Which stripes of a file, and which groups of rows of a stripe, can hold rows that a query wants, judged by the least and greatest
+//! values in the file's tail and in the stripe's row index. Made once per scan by the table, asked by the reader of each file.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+use orc_rust::row_index::StripeRowIndex;
 use orc_rust::schema::DataType;
 use orc_rust::statistics::{ColumnStatistics, TypeStatistics};
 use orc_rust::stripe::StripeMetadata;
@@ -44,10 +45,10 @@ impl StripeFilter {
         })
     }
 
-    /// One answer per stripe. `in_file` gives the file's type of a column of the table, by its name and position.
+    /// One answer per part. `in_file` gives the file's type of a column of the table, by its name and position.
     pub(crate) fn keep<'a>(
         &self,
-        stripes: &[&StripeMetadata],
+        parts: Parts<'_>,
         in_file: impl Fn(&str, usize) -> Option<&'a DataType>,
     ) -> Vec<bool> {
         let columns = self
@@ -59,17 +60,54 @@ impl StripeFilter {
                 Some((name.as_str(), kind, found))
             })
             .collect();
-        let statistics = Known { stripes, columns };
-        // Without an answer every stripe is read.
+        let statistics = Known { parts, columns };
+        // Without an answer everything is read.
         self.predicate
             .prune(&statistics)
-            .unwrap_or_else(|_| vec![true; stripes.len()])
+            .unwrap_or_else(|_| vec![true; parts.count()])
     }
 }
 
-/// What a file's tail says of its stripes.
+/// What is kept or left out.
+#[derive(Clone, Copy)]
+pub(crate) enum Parts<'a> {
+    /// Stripes of a file.
+    Stripes(&'a [&'a StripeMetadata]),
+    /// Groups of rows of a stripe.
+    Groups(&'a StripeRowIndex),
+}
+
+impl<'a> Parts<'a> {
+    fn count(self) -> usize {
+        match self {
+            Self::Stripes(stripes) => stripes.len(),
+            Self::Groups(index) => index.num_row_groups(),
+        }
+    }
+
+    fn rows(self, part: usize) -> u64 {
+        match self {
+            Self::Stripes(stripes) => stripes[part].number_of_rows(),
+            Self::Groups(index) => {
+                let before = part * index.rows_per_group();
+                let rows = index.total_rows().saturating_sub(before);
+                rows.min(index.rows_per_group()) as u64
+            }
+        }
+    }
+
+    /// What is known of a column, by its number in the file.
+    fn statistics(self, part: usize, column: usize) -> Option<&'a ColumnStatistics> {
+        match self {
+            Self::Stripes(stripes) => stripes[part].column_statistics().get(column),
+            Self::Groups(index) => index.row_group_stats(column, part),
+        }
+    }
+}
+
+/// What a file says of its parts.
 struct Known<'a> {
-    stripes: &'a [&'a StripeMetadata],
+    parts: Parts<'a>,
     /// Name, the table's type, the file's type.
     columns: Vec<(&'a str, &'a HiveType, &'a DataType)>,
 }
@@ -86,10 +124,9 @@ impl Known<'_> {
     fn ends(&self, column: &Column, greatest: bool) -> Option<ArrayRef> {
         let (kind, in_file) = self.column(column)?;
         let nothing = ScalarValue::try_from(kind.arrow()).ok()?;
-        let values = self.stripes.iter().map(|stripe| {
-            stripe
-                .column_statistics()
-                .get(in_file.column_index())
+        let values = (0..self.parts.count()).map(|part| {
+            self.parts
+                .statistics(part, in_file.column_index())
                 .and_then(|statistics| ends(statistics, kind, in_file))
                 .map_or_else(
                     || nothing.clone(),
@@ -110,7 +147,7 @@ impl PruningStatistics for Known<'_> {
     }
 
     fn num_containers(&self) -> usize {
-        self.stripes.len()
+        self.parts.count()
     }
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
@@ -119,20 +156,17 @@ impl PruningStatistics for Known<'_> {
         if !is_same(kind, in_file) {
             return None;
         }
-        let counts = self.stripes.iter().map(|stripe| {
-            let statistics = stripe.column_statistics().get(in_file.column_index())?;
-            stripe
-                .number_of_rows()
+        let counts = (0..self.parts.count()).map(|part| {
+            let statistics = self.parts.statistics(part, in_file.column_index())?;
+            self.parts
+                .rows(part)
                 .checked_sub(statistics.number_of_values())
         });
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        let counts = self
-            .stripes
-            .iter()
-            .map(|stripe| Some(stripe.number_of_rows()));
+        let counts = (0..self.parts.count()).map(|part| Some(self.parts.rows(part)));
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 
@@ -270,7 +304,7 @@ mod tests {
     use super::super::read::{OrcColumn, OrcReader};
     use super::super::stripe::StripeBuilder;
     use super::super::writer::OrcFile;
-    use super::super::{Compression, Compressor};
+    use super::super::{Compression, Compressor, Layout};
     use super::*;
     use crate::cast::cast_array;
 
@@ -294,7 +328,7 @@ mod tests {
     /// Three stripes of ten rows, in which every column rises; the second has NULLs in `a`, the third a NaN in `b`.
     fn file(path: &Path) {
         let columns = columns();
-        let mut file = OrcFile::create(path, columns.clone(), Compression::Zstd).unwrap();
+        let mut file = OrcFile::create(path, columns.clone(), Compression::Zstd.into()).unwrap();
         let mut compressor = Compressor::new(Compression::Zstd).unwrap();
         for stripe in 0..3i64 {
             let rows = || (stripe * 10)..(stripe * 10 + 10);
@@ -322,7 +356,7 @@ mod tests {
                 .zip(&columns)
                 .map(|(array, (_, kind))| cast_array(array, kind).unwrap())
                 .collect();
-            let mut builder = StripeBuilder::new(&columns);
+            let mut builder = StripeBuilder::new(&columns, Some(1000));
             builder.append(&arrays, Rows::All(10));
             file.append(&builder.finish(&mut compressor).unwrap())
                 .unwrap();
@@ -395,6 +429,120 @@ mod tests {
             lit(ScalarValue::TimestampMicrosecond(time, None))
         };
         assert_eq!(left(col("f").lt(time("2026-03-01 00:00:00"))), [0]);
+    }
+
+    /// Rows that a condition leaves of one stripe of ten groups and a half; `b` is NULL in the third group.
+    fn rows_left(layout: Layout, condition: Expr) -> Vec<i64> {
+        const ROWS: i64 = 10_500;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.orc");
+        let columns: Vec<(String, HiveType)> = ["a", "b"]
+            .map(|name| (name.to_owned(), HiveType::BigInt))
+            .to_vec();
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(0..ROWS)),
+            Arc::new(Int64Array::from_iter(
+                (0..ROWS).map(|row| (row / 1000 != 2).then_some(-row)),
+            )),
+        ];
+        let mut builder = StripeBuilder::new(&columns, layout.stride);
+        // Batches end where groups do not.
+        for from in (0..ROWS).step_by(700) {
+            let (from, count) = (from as usize, 700.min(ROWS - from) as usize);
+            let part: Vec<ArrayRef> = arrays
+                .iter()
+                .map(|array| array.slice(from, count))
+                .collect();
+            builder.append(&part, Rows::All(count));
+        }
+        let mut compressor = Compressor::new(layout.compression).unwrap();
+        let mut file = OrcFile::create(&path, columns.clone(), layout).unwrap();
+        file.append(&builder.finish(&mut compressor).unwrap())
+            .unwrap();
+        file.finish_with(&mut compressor).unwrap();
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, kind)| Field::new(name, kind.arrow(), true))
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        let df_schema = datafusion::common::DFSchema::try_from(Arc::clone(&schema)).unwrap();
+        let condition = SessionContext::new()
+            .create_physical_expr(condition, &df_schema)
+            .unwrap();
+        let filter = StripeFilter::new(condition, schema, columns);
+        let wanted = ["a", "b"]
+            .iter()
+            .enumerate()
+            .map(|(position, name)| OrcColumn {
+                name: (*name).to_owned(),
+                position,
+                kind: HiveType::BigInt,
+            });
+        let mut reader = OrcReader::open(
+            &path,
+            &(0..u64::MAX),
+            wanted.collect(),
+            filter.as_ref(),
+            600,
+        )
+        .unwrap();
+        let mut rows = Vec::new();
+        while let Some((columns, count)) = reader.next_batch(600).unwrap() {
+            assert!(count <= 600);
+            let (a, b) = (
+                columns[0].as_primitive::<Int64Type>(),
+                columns[1].as_primitive::<Int64Type>(),
+            );
+            for (row, value) in a.iter().zip(b) {
+                let row = row.unwrap();
+                assert_eq!(value, (row / 1000 != 2).then_some(-row));
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn groups_of_a_stripe_are_left_out_by_the_row_index() {
+        for compression in [Compression::None, Compression::Zstd, Compression::Snappy] {
+            let layout = Layout {
+                compression,
+                stride: Some(1000),
+            };
+            // First and last row of each stretch.
+            let left = |condition| {
+                let rows = rows_left(layout, condition);
+                let mut stretches: Vec<(i64, i64)> = Vec::new();
+                for row in rows {
+                    match stretches.last_mut() {
+                        Some((_, last)) if *last + 1 == row => *last = row,
+                        _ => stretches.push((row, row)),
+                    }
+                }
+                stretches
+            };
+            assert_eq!(left(col("a").eq(lit(4321i64))), [(4000, 4999)]);
+            assert_eq!(left(col("b").is_null()), [(2000, 2999)]);
+            assert_eq!(
+                left(col("a").gt(lit(9_500i64)).and(col("b").lt(lit(0i64)))),
+                [(9000, 10_499)]
+            );
+            assert_eq!(
+                left(col("a").lt(lit(10i64)).or(col("a").gt_eq(lit(10_000i64)))),
+                [(0, 999), (10_000, 10_499)]
+            );
+            // The stripe's own ends rule it out.
+            assert_eq!(left(col("a").eq(lit(-1i64))), []);
+        }
+    }
+
+    #[test]
+    fn a_file_without_an_index_is_read_as_a_whole() {
+        let layout = Layout {
+            compression: Compression::Zstd,
+            stride: None,
+        };
+        assert_eq!(rows_left(layout, col("a").eq(lit(4321i64))).len(), 10_500);
     }
 
     #[test]

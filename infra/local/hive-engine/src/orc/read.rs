@@ -1,22 +1,23 @@
 //! One ORC file, or the stripes that begin in a range of it, to record batches, through orc-rust. Columns are found by name; a
-//! column that the file lacks is NULL. Stripes that cannot hold a wanted row are not read.
+//! column that the file lacks is NULL. Stripes that cannot hold a wanted row are not read, and groups of their rows are skipped.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use datafusion::arrow::array::{ArrayRef, new_null_array};
 use datafusion::arrow::datatypes::SchemaRef;
-use orc_rust::array_decoder::NaiveStripeDecoder;
 use orc_rust::projection::ProjectionMask;
 use orc_rust::reader::metadata::{FileMetadata, read_metadata};
-use orc_rust::schema::{ArrowSchemaOptions, RootDataType};
+use orc_rust::schema::{ArrowSchemaOptions, DataType, RootDataType};
 use orc_rust::stripe::{Stripe, StripeMetadata};
 use orc_rust::{TimestampPrecision, error::OrcError};
 
-use super::prune::StripeFilter;
+use super::decode::StripeRows;
+use super::prune::{Parts, StripeFilter};
 use crate::cast::cast_array;
 use crate::error::Failure;
 use crate::text::read::Columns;
@@ -52,8 +53,51 @@ struct Stripes {
     projected: RootDataType,
     schema: SchemaRef,
     waiting: VecDeque<StripeMetadata>,
-    current: Option<NaiveStripeDecoder>,
+    current: Option<StripeRows>,
     batch_rows: usize,
+    filter: Option<StripeFilter>,
+    names: Arc<Names>,
+}
+
+/// The file's columns, in lower case.
+struct Names {
+    names: Vec<String>,
+    /// Hive's first writer did not know them.
+    positional: bool,
+}
+
+impl Names {
+    fn of(root: &RootDataType) -> Self {
+        let names: Vec<String> = root
+            .children()
+            .iter()
+            .map(|child| child.name().to_lowercase())
+            .collect();
+        let positional = names
+            .iter()
+            .enumerate()
+            .all(|(index, name)| *name == format!("_col{index}"));
+        Self { names, positional }
+    }
+
+    /// The place of a table's column in the file.
+    fn place(&self, name: &str, position: usize) -> Option<usize> {
+        if self.positional {
+            (position < self.names.len()).then_some(position)
+        } else {
+            self.names.iter().position(|known| known == name)
+        }
+    }
+
+    fn kind<'a>(
+        &self,
+        root: &'a RootDataType,
+        name: &str,
+        position: usize,
+    ) -> Option<&'a DataType> {
+        let place = self.place(name, position)?;
+        Some(root.children()[place].data_type())
+    }
 }
 
 impl OrcReader {
@@ -82,26 +126,10 @@ impl OrcReader {
         let metadata = guarded(|| read_metadata(&mut file))
             .map_err(|error| Failure::content(path, format!("not a readable ORC file: {error}")))?;
         let root = metadata.root_data_type();
-        let names: Vec<String> = root
-            .children()
-            .iter()
-            .map(|child| child.name().to_lowercase())
-            .collect();
-        // Hive's first writer did not know the columns' names.
-        let positional = names
-            .iter()
-            .enumerate()
-            .all(|(index, name)| *name == format!("_col{index}"));
-        let place_in_file = |name: &str, position: usize| {
-            if positional {
-                (position < names.len()).then_some(position)
-            } else {
-                names.iter().position(|known| known == name)
-            }
-        };
+        let names = Arc::new(Names::of(root));
         let in_file: Vec<Option<usize>> = wanted
             .iter()
-            .map(|column| place_in_file(&column.name, column.position))
+            .map(|column| names.place(&column.name, column.position))
             .collect();
         let mut projected: Vec<usize> = in_file.iter().flatten().copied().collect();
         projected.sort_unstable();
@@ -114,8 +142,8 @@ impl OrcReader {
         let keep = filter.map_or_else(
             || vec![true; stripes.len()],
             |filter| {
-                filter.keep(&stripes, |name, position| {
-                    place_in_file(name, position).map(|place| root.children()[place].data_type())
+                filter.keep(Parts::Stripes(&stripes), |name, position| {
+                    names.kind(root, name, position)
                 })
             },
         );
@@ -140,6 +168,8 @@ impl OrcReader {
                 current: None,
                 batch_rows,
                 metadata,
+                filter: filter.cloned(),
+                names,
             }))
         };
         let places = in_file.iter().map(|place| {
@@ -170,28 +200,30 @@ impl OrcReader {
             Source::Stripes(stripes) => {
                 let batch = guarded(|| stripes.next_batch())
                     .map_err(|error| Failure::content(&self.path, error))?;
-                let Some(batch) = batch else {
+                let Some((found, rows)) = batch else {
                     return Ok(None);
                 };
                 let columns = self.places.iter().zip(&self.wanted).map(
                     |(place, column)| -> Result<ArrayRef, Failure> {
                         match place {
-                            Some(place) => cast_array(batch.column(*place), &column.kind),
-                            None => Ok(new_null_array(&column.kind.arrow(), batch.num_rows())),
+                            Some(place) => cast_array(&found[*place], &column.kind),
+                            None => Ok(new_null_array(&column.kind.arrow(), rows)),
                         }
                     },
                 );
-                Ok(Some((columns.collect::<Result<_, _>>()?, batch.num_rows())))
+                Ok(Some((columns.collect::<Result<_, _>>()?, rows)))
             }
         }
     }
 }
 
 impl Stripes {
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, OrcError> {
+    fn next_batch(&mut self) -> Result<Option<Columns>, OrcError> {
         loop {
-            if let Some(batch) = self.current.as_mut().and_then(Iterator::next) {
-                return batch.map(Some);
+            if let Some(current) = &mut self.current
+                && let Some(batch) = current.next_batch()?
+            {
+                return Ok(Some(batch));
             }
             // What the last stripe held is let go before the next one is read.
             self.current = None;
@@ -199,9 +231,34 @@ impl Stripes {
                 return Ok(None);
             };
             let stripe = Stripe::new(&mut self.file, &self.metadata, &self.projected, &stripe)?;
-            let schema = SchemaRef::clone(&self.schema);
-            self.current = Some(NaiveStripeDecoder::new(stripe, schema, self.batch_rows)?);
+            let keep = self.groups(&stripe);
+            let groups = keep
+                .as_ref()
+                .map(|(keep, stride)| (keep.as_slice(), *stride));
+            self.current = Some(StripeRows::new(
+                &stripe,
+                &self.schema,
+                self.batch_rows,
+                groups,
+            )?);
         }
+    }
+
+    /// Which groups the row index does not rule out, and how many rows one has; `None` where nothing is ruled out.
+    fn groups(&self, stripe: &Stripe) -> Option<(Vec<bool>, usize)> {
+        let filter = self.filter.as_ref()?;
+        let stride = self.metadata.row_index_stride().filter(|rows| *rows > 0)?;
+        // One group is the stripe, which was judged before.
+        if stripe.number_of_rows() <= stride {
+            return None;
+        }
+        let index = stripe.read_row_indexes(&self.metadata).ok()?;
+        let root = self.metadata.root_data_type();
+        let keep = filter.keep(Parts::Groups(&index), |name, position| {
+            self.names.kind(root, name, position)
+        });
+        let is_shorter = keep.iter().any(|keep| !keep);
+        is_shorter.then_some((keep, stride))
     }
 }
 

@@ -49,9 +49,9 @@ fn write(
     compression: Compression,
     stripes: &[Vec<ArrayRef>],
 ) -> u64 {
-    let mut file = OrcFile::create(path, columns.to_vec(), compression).unwrap();
+    let mut file = OrcFile::create(path, columns.to_vec(), compression.into()).unwrap();
     let mut compressor = Compressor::new(compression).unwrap();
-    let mut builder = StripeBuilder::new(columns);
+    let mut builder = StripeBuilder::new(columns, Some(1000));
     for arrays in stripes {
         builder.append(arrays, Rows::All(arrays[0].len()));
         file.append(&builder.finish(&mut compressor).unwrap())
@@ -303,8 +303,8 @@ fn picked_rows_are_written_in_their_order_also_nested_ones() {
     let maps = cast_array(&(Arc::new(maps.finish()) as ArrayRef), &columns[4].1).unwrap();
     let arrays: Vec<ArrayRef> = vec![numbers, words, Arc::new(lists), Arc::new(structs), maps];
     let picked: Vec<u32> = (0..50).filter(|row| row % 3 != 0).rev().collect();
-    let mut file = OrcFile::create(&path, columns.clone(), Compression::Zstd).unwrap();
-    let mut builder = StripeBuilder::new(&columns);
+    let mut file = OrcFile::create(&path, columns.clone(), Compression::Zstd.into()).unwrap();
+    let mut builder = StripeBuilder::new(&columns, None);
     builder.append(&arrays, Rows::Picked(&picked));
     let mut compressor = Compressor::new(Compression::Zstd).unwrap();
     file.append(&builder.finish(&mut compressor).unwrap())

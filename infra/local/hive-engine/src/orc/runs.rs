@@ -1,10 +1,24 @@
 //! Byte runs and bits: ORC's encodings of TINYINT, BOOLEAN and of which values are present.
 
+use std::iter::Peekable;
+use std::ops::Range;
+
+use super::index::{Behind, Place};
+
 const LONGEST_RUN: usize = 130;
 const MOST_LITERALS: usize = 128;
 
-/// Encodes bytes as runs of equal bytes and as literals.
-pub(super) fn encode_bytes(bytes: &[u8], output: &mut Vec<u8>) {
+/// Encodes bytes as runs of equal bytes and as literals. Answers with the places of the bytes whose numbers rise in `marks`: where
+/// their run begins, and how many bytes of it come before.
+pub(super) fn encode_bytes(
+    bytes: &[u8],
+    marks: impl IntoIterator<Item = usize>,
+    output: &mut Vec<u8>,
+) -> Vec<(usize, u64)> {
+    let mut places = Places {
+        marks: marks.into_iter().peekable(),
+        found: Vec::new(),
+    };
     let mut at = 0;
     let mut literals = 0;
     while at < bytes.len() {
@@ -14,7 +28,8 @@ pub(super) fn encode_bytes(bytes: &[u8], output: &mut Vec<u8>) {
             .take_while(|byte| **byte == bytes[at])
             .count();
         if run >= 3 {
-            push_literals(&bytes[literals..at], output);
+            push_literals(bytes, literals..at, output, &mut places);
+            places.reach(at..at + run, output.len());
             output.push(u8::try_from(run - 3).unwrap_or(0));
             output.push(bytes[at]);
             at += run;
@@ -23,11 +38,36 @@ pub(super) fn encode_bytes(bytes: &[u8], output: &mut Vec<u8>) {
             at += run;
         }
     }
-    push_literals(&bytes[literals..], output);
+    push_literals(bytes, literals..bytes.len(), output, &mut places);
+    places.reach(at..usize::MAX, output.len());
+    places.found
 }
 
-fn push_literals(literals: &[u8], output: &mut Vec<u8>) {
-    for chunk in literals.chunks(MOST_LITERALS) {
+/// Bytes that are looked for in the encoded ones.
+struct Places<I: Iterator<Item = usize>> {
+    marks: Peekable<I>,
+    found: Vec<(usize, u64)>,
+}
+
+impl<I: Iterator<Item = usize>> Places<I> {
+    /// The bytes of this range begin here.
+    fn reach(&mut self, bytes: Range<usize>, here: usize) {
+        while let Some(mark) = self.marks.next_if(|mark| bytes.contains(mark)) {
+            self.found.push((here, (mark - bytes.start) as u64));
+        }
+    }
+}
+
+fn push_literals<I: Iterator<Item = usize>>(
+    bytes: &[u8],
+    range: Range<usize>,
+    output: &mut Vec<u8>,
+    places: &mut Places<I>,
+) {
+    let mut at = range.start;
+    for chunk in bytes[range].chunks(MOST_LITERALS) {
+        places.reach(at..at + chunk.len(), output.len());
+        at += chunk.len();
         output.push((256 - chunk.len()).to_le_bytes()[0]);
         output.extend_from_slice(chunk);
     }
@@ -68,6 +108,11 @@ impl Bits {
         }
     }
 
+    /// Bits so far.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn all_set(&self) -> bool {
         self.set == self.count
     }
@@ -77,12 +122,20 @@ impl Bits {
         self.bytes.capacity()
     }
 
-    /// The encoded bits; empties.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    /// The encoded bits and the places of those whose numbers rise in `marks`; empties.
+    pub(super) fn take(&mut self, marks: &[usize]) -> (Vec<u8>, Vec<Place>) {
         let mut output = Vec::new();
-        encode_bytes(&self.bytes, &mut output);
+        let whole = marks.iter().map(|mark| mark / 8);
+        let bytes = encode_bytes(&self.bytes, whole, &mut output);
+        let places = bytes
+            .into_iter()
+            .zip(marks)
+            .map(|((offset, bytes), mark)| Place {
+                offset,
+                behind: Behind::Bits(bytes, (mark % 8) as u64),
+            });
         *self = Self::default();
-        output
+        (output, places.collect())
     }
 }
 
@@ -92,8 +145,32 @@ mod tests {
 
     fn encoded(bytes: &[u8]) -> Vec<u8> {
         let mut output = Vec::new();
-        encode_bytes(bytes, &mut output);
+        encode_bytes(bytes, [], &mut output);
         output
+    }
+
+    #[test]
+    fn a_marked_byte_is_found_in_its_run() {
+        let mut output = Vec::new();
+        let bytes = [1, 2, 7, 7, 7, 7, 3];
+        let places = encode_bytes(&bytes, [0, 1, 2, 4, 6, 7], &mut output);
+        assert_eq!(output, [0xfe, 1, 2, 1, 7, 0xff, 3]);
+        assert_eq!(places, [(0, 0), (0, 1), (3, 0), (3, 2), (5, 0), (7, 0)]);
+        let many: Vec<u8> = (0..200).collect();
+        let places = encode_bytes(&many, [127, 128, 130], &mut Vec::new());
+        assert_eq!(places, [(0, 127), (129, 0), (129, 2)]);
+    }
+
+    #[test]
+    fn a_marked_bit_is_found_in_its_byte() {
+        let mut bits = Bits::default();
+        (0..20).for_each(|bit| bits.push(bit % 2 == 0));
+        let (_, places) = bits.take(&[0, 9, 16]);
+        let behind: Vec<Behind> = places.iter().map(|place| place.behind).collect();
+        assert_eq!(
+            behind,
+            [Behind::Bits(0, 0), Behind::Bits(1, 1), Behind::Bits(2, 0)]
+        );
     }
 
     #[test]
@@ -116,14 +193,14 @@ mod tests {
             .into_iter()
             .for_each(|bit| bits.push(bit));
         assert!(!bits.all_set());
-        assert_eq!(bits.take(), [0xfe, 0x80, 0x80]);
+        assert_eq!(bits.take(&[]).0, [0xfe, 0x80, 0x80]);
         for count in [1, 7, 8, 9, 30] {
             let (mut single, mut many) = (Bits::default(), Bits::default());
             single.push(false);
             many.push(false);
             (0..count).for_each(|_| single.push(true));
             many.push_set(count);
-            assert_eq!(single.take(), many.take());
+            assert_eq!(single.take(&[]).0, many.take(&[]).0);
         }
     }
 }

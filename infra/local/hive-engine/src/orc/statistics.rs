@@ -71,6 +71,22 @@ impl Statistics {
         }
     }
 
+    /// Of the same kind of column, without a value.
+    pub(super) fn emptied(&self) -> Self {
+        Self::new(match &self.range {
+            Range::None => Range::None,
+            Range::Boolean(_) => Range::Boolean(0),
+            Range::Integer(..) => Range::Integer(None, Some(0)),
+            Range::Double(..) => Range::Double(None, 0.0),
+            Range::Text(..) => Range::Text(None, false, 0),
+            Range::Decimal(_, _, scale) => Range::Decimal(None, Some(0), *scale),
+            Range::Date(_) => Range::Date(None),
+            Range::Timestamp(_) => Range::Timestamp(None),
+            Range::Binary(_) => Range::Binary(0),
+            Range::Collection(..) => Range::Collection(None, 0),
+        })
+    }
+
     pub(super) fn integer(&mut self, value: i64) {
         match &mut self.range {
             Range::Integer(range, sum) => {

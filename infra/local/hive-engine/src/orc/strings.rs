@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::index::{Behind, Place};
 use super::integers::Integers;
 
 /// After so many values it is decided whether a dictionary pays.
@@ -24,11 +25,14 @@ pub(super) struct Texts {
 
 /// The streams of a stripe's texts.
 pub(super) enum TextStreams {
-    /// Bytes and lengths.
-    Direct { data: Vec<u8>, lengths: Vec<u8> },
-    /// Keys, entries, their lengths, their number.
+    /// Bytes and lengths, and the places of the marked texts in both.
+    Direct {
+        data: (Vec<u8>, Vec<Place>),
+        lengths: (Vec<u8>, Vec<Place>),
+    },
+    /// Keys with the places of the marked texts; entries, their lengths, their number.
     Dictionary {
-        keys: Vec<u8>,
+        keys: (Vec<u8>, Vec<Place>),
         entries: Vec<u8>,
         lengths: Vec<u8>,
         size: usize,
@@ -89,13 +93,31 @@ impl Texts {
             + self.entries.capacity()
     }
 
-    /// The streams; empties. Dictionaries are sorted.
-    pub(super) fn take(&mut self) -> TextStreams {
+    /// Texts so far.
+    pub(super) fn count(&self) -> usize {
+        let direct = self.direct.as_ref().map(|(_, lengths)| lengths.len());
+        direct.unwrap_or(self.keys.len())
+    }
+
+    /// The streams, with the places of the texts whose numbers rise in `marks`; empties. Dictionaries are sorted.
+    pub(super) fn take(&mut self, marks: &[usize]) -> TextStreams {
         let this = std::mem::take(self);
         if let Some((data, lengths)) = this.direct {
+            let (mut places, mut offset, mut from) = (Vec::with_capacity(marks.len()), 0, 0);
+            for mark in marks {
+                offset += lengths[from..*mark]
+                    .iter()
+                    .map(|length| *length as usize)
+                    .sum::<usize>();
+                from = *mark;
+                places.push(Place {
+                    offset,
+                    behind: Behind::Nothing,
+                });
+            }
             return TextStreams::Direct {
-                data,
-                lengths: encode_lengths(lengths.into_iter().map(i64::from)),
+                data: (data, places),
+                lengths: encode_lengths(lengths.into_iter().map(i64::from), marks),
             };
         }
         let text = |number: u32| entry(&this.entries, &this.ends, number);
@@ -107,11 +129,12 @@ impl Texts {
             place[*old as usize] = i64::try_from(new).unwrap_or(i64::MAX);
             entries.extend_from_slice(text(*old));
         }
-        let keys = encode_lengths(this.keys.iter().map(|key| place[*key as usize]));
-        let lengths = encode_lengths(
+        let keys = encode_lengths(this.keys.iter().map(|key| place[*key as usize]), marks);
+        let (lengths, _) = encode_lengths(
             order
                 .iter()
                 .map(|old| i64::try_from(text(*old).len()).unwrap_or(i64::MAX)),
+            &[],
         );
         TextStreams::Dictionary {
             keys,
@@ -128,8 +151,16 @@ fn entry<'a>(entries: &'a [u8], ends: &[usize], number: u32) -> &'a [u8] {
     &entries[start..ends[number]]
 }
 
-fn encode_lengths(values: impl Iterator<Item = i64>) -> Vec<u8> {
+fn encode_lengths(values: impl Iterator<Item = i64>, marks: &[usize]) -> (Vec<u8>, Vec<Place>) {
     let mut encoder = Integers::unsigned();
-    values.for_each(|value| encoder.push(value));
-    encoder.take()
+    let mut places = Vec::with_capacity(marks.len());
+    let mut values = values.enumerate().peekable();
+    for mark in marks {
+        while let Some((_, value)) = values.next_if(|(number, _)| number < mark) {
+            encoder.push(value);
+        }
+        places.push(encoder.place());
+    }
+    values.for_each(|(_, value)| encoder.push(value));
+    (encoder.take(), places)
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::compression::{BLOCK, Compression, Compressor};
+use super::layout::Layout;
 use super::protobuf::Message;
 use super::statistics::{Range, Statistics};
 use super::stripe::Stripe;
@@ -20,7 +21,7 @@ const WRITER_VERSION: u64 = 6;
 pub(crate) struct OrcFile {
     path: PathBuf,
     position: u64,
-    compression: Compression,
+    layout: Layout,
     columns: Vec<(String, HiveType)>,
     rows: u64,
     stripes: Vec<Message>,
@@ -33,12 +34,12 @@ impl OrcFile {
     pub(crate) fn create(
         path: &Path,
         columns: Vec<(String, HiveType)>,
-        compression: Compression,
+        layout: Layout,
     ) -> Result<Self, Failure> {
         Ok(Self {
             path: path.to_path_buf(),
             position: 0,
-            compression,
+            layout,
             columns,
             rows: 0,
             stripes: Vec::new(),
@@ -50,11 +51,11 @@ impl OrcFile {
     /// Appends a stripe.
     pub(crate) fn append(&mut self, stripe: &Stripe) -> Result<(), Failure> {
         let offset = self.end();
-        self.write(&stripe.bytes)?;
+        self.write(&[&stripe.index, &stripe.bytes])?;
         let mut information = Message::default();
         information
             .number(1, offset)
-            .number(2, 0)
+            .number(2, stripe.index.len() as u64)
             .number(3, stripe.bytes.len() as u64 - stripe.footer_length)
             .number(4, stripe.footer_length)
             .number(5, stripe.rows);
@@ -95,8 +96,8 @@ impl OrcFile {
         let mut postscript = Message::default();
         postscript
             .number(1, (tail.len() - metadata_length) as u64)
-            .number(2, self.compression.number());
-        if self.compression != Compression::None {
+            .number(2, self.layout.compression.number());
+        if self.layout.compression != Compression::None {
             postscript.number(3, BLOCK as u64);
         }
         postscript
@@ -107,7 +108,7 @@ impl OrcFile {
         let postscript = postscript.into_bytes();
         tail.extend_from_slice(&postscript);
         tail.push(u8::try_from(postscript.len()).unwrap_or(u8::MAX));
-        self.write(&tail)?;
+        self.write(&[&tail])?;
         Ok(self.position)
     }
 
@@ -135,14 +136,14 @@ impl OrcFile {
                 footer.message(7, &Statistics::new(Range::None).message());
             }
         }
-        footer.number(8, 0);
+        footer.number(8, self.layout.stride.unwrap_or(0));
         footer
     }
 
     /// Writes the tail.
     #[cfg(test)]
     pub(crate) fn finish(self) -> Result<u64, Failure> {
-        let mut compressor = Compressor::new(self.compression).unwrap();
+        let mut compressor = Compressor::new(self.layout.compression).unwrap();
         self.finish_with(&mut compressor)
     }
 
@@ -151,7 +152,7 @@ impl OrcFile {
         self.position.max(MAGIC.len() as u64)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    fn write(&mut self, parts: &[&[u8]]) -> Result<(), Failure> {
         let refused = || Failure::file("cannot write", &self.path);
         let is_new = self.position == 0;
         let mut file = File::options()
@@ -162,8 +163,11 @@ impl OrcFile {
         if is_new {
             file.write_all(MAGIC).map_err(refused())?;
         }
-        file.write_all(bytes).map_err(refused())?;
-        self.position = self.end() + bytes.len() as u64;
+        self.position = self.end();
+        for part in parts {
+            file.write_all(part).map_err(refused())?;
+            self.position += part.len() as u64;
+        }
         Ok(())
     }
 }
