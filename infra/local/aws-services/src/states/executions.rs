@@ -62,7 +62,8 @@ impl StepFunctions {
         if ended.is_some_and(|ended| now.duration_since(ended) <= NAME_REST) {
             return Err(already_exists(&arn));
         }
-        let parsed = machine.parsed()?;
+        let definition = &machine.revision.definition;
+        let parsed = self.definitions.read(definition, machine.kind)?;
         let identity = Identity {
             execution_arn: arn,
             execution_name: name.clone(),

@@ -1,7 +1,5 @@
 //! State machines: created, changed, described, listed, deleted. `versions` and `aliases` are kept with their machine.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -54,7 +52,7 @@ pub(super) struct Machine {
 }
 
 /// `type`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum MachineKind {
     #[default]
@@ -88,13 +86,6 @@ pub(super) struct Chosen {
     pub(super) alias_arn: Option<String>,
 }
 
-impl Chosen {
-    /// The definition, read.
-    pub(super) fn parsed(&self) -> Result<Arc<StateMachine>, ServiceError> {
-        parse(&self.revision.definition, self.kind).map(Arc::new)
-    }
-}
-
 impl StepFunctions {
     pub(super) fn create_state_machine(&self, input: &Value) -> Result<Value, ServiceError> {
         let name = required(input, "name")?;
@@ -109,7 +100,7 @@ impl StepFunctions {
         let definition = required(input, "definition")?;
         let role_arn = required(input, "roleArn")?;
         names::check_role(role_arn)?;
-        parse(definition, kind)?;
+        self.definitions.read(definition, kind)?;
         let settings = configuration::read(input)?;
         let arn = self.context.arn("states", &format!("stateMachine:{name}"));
         let now = self.context.clock.now();
@@ -195,7 +186,7 @@ impl StepFunctions {
         }
         let mut machine = existing.clone();
         if let Some(definition) = input["definition"].as_str() {
-            parse(definition, machine.kind)?;
+            self.definitions.read(definition, machine.kind)?;
             definition.clone_into(&mut machine.current.definition);
         }
         if let Some(role) = input["roleArn"].as_str() {

@@ -18,6 +18,7 @@ mod activities;
 mod aliases;
 mod archive;
 mod configuration;
+mod definitions;
 mod emr_jobs;
 mod executions;
 mod express;
@@ -90,6 +91,7 @@ pub struct StepFunctions {
     machine_documents: Documents,
     run_documents: Documents,
     machines: Mutex<BTreeMap<String, Machine>>,
+    definitions: definitions::Definitions,
     /// The executions that run.
     runs: Mutex<BTreeMap<String, Arc<Run>>>,
     archive: archive::Archive,
@@ -125,6 +127,7 @@ impl StepFunctions {
                     .map(|machine| (machine.arn.clone(), machine))
                     .collect(),
             ),
+            definitions: definitions::Definitions::default(),
             runs: Mutex::default(),
             archive: archive::Archive::default(),
             activity_documents,
