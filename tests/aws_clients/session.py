@@ -173,6 +173,35 @@ def clusters_and_steps():
     claim("an unknown cluster is refused with InvalidRequestException", refused)
 
 
+def the_subnet_and_its_tag():
+    ec2, states = boto3.client("ec2"), boto3.client("stepfunctions")
+    subnet, tag = "subnet-0123456789abcdef0", "for-use-with-amazon-emr-managed-policies"
+
+    def tags():
+        return {t["Key"]: t["Value"] for t in ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["Tags"]}
+
+    claim("boto3 sees the subnet's tag", tags() == {tag: "true"})
+    cli("ec2", "delete-tags", "--resources", subnet, "--tags", f"Key={tag}")
+    claim("the AWS CLI takes it off", tags() == {})
+    machines = states.list_state_machines()["stateMachines"]
+    launch = next(m["stateMachineArn"] for m in machines if m["name"] == f"{STACK}-launch-emr-cluster")
+    run = ended(states, states.start_execution(stateMachineArn=launch, input='{"BatchId": "untagged"}')["executionArn"])
+    claim("no cluster is launched into a subnet without it", run.get("error") == "SubnetNotTagged")
+    # The command that the stack's outputs and the mail give.
+    vpc = cli("ec2", "describe-subnets", "--subnet-ids", subnet, "--query", "Subnets[].VpcId", "--output", "text").strip()
+    cli("ec2", "create-tags", "--resources", subnet, vpc, "--tags", f"Key={tag},Value=true")
+    claim("the AWS CLI tags the subnet", tags() == {tag: "true"})
+    described = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]
+    claim("and its VPC", {"Key": tag, "Value": "true"} in described["Tags"])
+    for arguments, code in (({}, "MissingParameter"), ({"SubnetIds": [subnet], "MaxResults": 5}, "UnknownParameter")):
+        try:
+            ec2.describe_subnets(**arguments)
+            refused = None
+        except ClientError as error:
+            refused = error.response["Error"]["Code"]
+        claim(f"what is not supported of EC2 is refused by name: {code}", refused == code)
+
+
 def the_rest():
     claim("the AWS CLI invokes a function", cli(
         "lambda", "invoke", "--function-name", f"{STACK}-status_emr", "--payload", "{}", os.devnull)["FunctionError"] == "Unhandled")
@@ -191,4 +220,5 @@ if __name__ == "__main__":
     run_the_master()
     versions_workers_and_tests()
     clusters_and_steps()
+    the_subnet_and_its_tag()
     the_rest()

@@ -200,19 +200,38 @@ fn a_role_reaches_everything_only_where_an_action_knows_no_resource() -> Result<
     Ok(())
 }
 
-fn stack_with(parameter: &str, value: &str) -> Result<Stack> {
+fn stack_with(given: &[(&str, &str)]) -> Result<Stack> {
     let project = Project::load(&project_folder())?;
     let surroundings = embedded_runtime::runtime::surroundings();
-    let given = BTreeMap::from([(parameter.to_owned(), value.to_owned())]);
-    let resolved = project.template.resolve(&surroundings, &given);
-    resolved.map_err(|problems| anyhow::anyhow!("{parameter}: {problems:?}"))
+    let parameters = given
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let resolved = project.template.resolve(&surroundings, &parameters);
+    resolved.map_err(|problems| anyhow::anyhow!("{given:?}: {problems:?}"))
+}
+
+const KEY_OF_A_BUCKET: (&str, &str) = (
+    "ExistingBucketKeyArn",
+    "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
+);
+
+/// The stack's own bucket is encrypted with the stack's own key: another one would be granted and never used.
+#[test]
+fn the_key_of_a_bucket_is_not_taken_without_the_bucket() -> Result<()> {
+    let refused = stack_with(&[KEY_OF_A_BUCKET]).err();
+    let refused = format!("{:?}", refused.context("it is taken")?);
+    ensure!(
+        refused.contains("ExistingBucketKeyArn needs ExistingBucket"),
+        "{refused}"
+    );
+    stack_with(&[KEY_OF_A_BUCKET, ("ExistingBucket", "my-bucket")]).map(drop)
 }
 
 /// The alias points to a version, which keeps the environment that it was published with. A change of a parameter publishes
 /// no version by itself; a change of the version's description does, and fails where nothing else of the function changes.
 #[test]
 fn a_parameter_that_reaches_a_function_makes_a_new_version_of_it_and_of_no_other() -> Result<()> {
-    let usual = stack()?;
     let mut reached = 0;
     for (parameter, value) in [
         ("AlertEmail", "somebody@example.com"),
@@ -228,10 +247,7 @@ fn a_parameter_that_reaches_a_function_makes_a_new_version_of_it_and_of_no_other
         ("RepeatedFiles", "skip"),
         ("MailWhenNothingToLoad", "true"),
         ("ExistingBucket", "my-bucket"),
-        (
-            "ExistingBucketKeyArn",
-            "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
-        ),
+        KEY_OF_A_BUCKET,
         ("CreateGlueDatabases", "false"),
         ("AthenaScanLimitBytes", "20000000"),
         ("VpcId", "vpc-1"),
@@ -239,7 +255,12 @@ fn a_parameter_that_reaches_a_function_makes_a_new_version_of_it_and_of_no_other
         ("DollarsPerNormalizedHour", "0.05"),
         ("LogRetentionDays", "7"),
     ] {
-        let changed = stack_with(parameter, value)?;
+        let beside: &[_] = match parameter {
+            "ExistingBucketKeyArn" => &[("ExistingBucket", "my-bucket")],
+            _ => &[],
+        };
+        let usual = stack_with(beside)?;
+        let changed = stack_with(&[beside, &[(parameter, value)]].concat())?;
         for (before, after) in usual.functions.iter().zip(&changed.functions) {
             let environment = before.environment != after.environment;
             let version = before.version_description != after.version_description;
