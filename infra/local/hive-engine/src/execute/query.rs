@@ -118,7 +118,9 @@ fn cells(array: &ArrayRef) -> Result<Vec<Cell>, Failure> {
                 if array.is_null(row) {
                     Ok(Cell::Null)
                 } else {
-                    json(array, row).map(|value| Cell::Text(value.to_string()))
+                    let mut text = String::new();
+                    write_nested(&mut text, array, row)?;
+                    Ok(Cell::Text(text))
                 }
             })
             .collect::<Result<_, Failure>>()?
@@ -134,43 +136,81 @@ fn cells(array: &ArrayRef) -> Result<Vec<Cell>, Failure> {
     })
 }
 
-/// A nested value as the JSON that Hive's client prints.
-fn json(array: &ArrayRef, row: usize) -> Result<serde_json::Value, Failure> {
-    use serde_json::Value;
+/// Appends a value as Hive's client prints it inside of a list, map or struct: nearly JSON, but the keys of maps are values of any
+/// type, and numbers have all their digits.
+fn write_nested(text: &mut String, array: &ArrayRef, row: usize) -> Result<(), Failure> {
     if array.is_null(row) {
-        return Ok(Value::Null);
+        text.push_str("null");
+        return Ok(());
     }
-    let all = |items: &ArrayRef| {
-        (0..items.len())
-            .map(|item| json(items, item))
-            .collect::<Result<Vec<_>, _>>()
+    let items = |text: &mut String, items: &ArrayRef| {
+        text.push('[');
+        for item in 0..items.len() {
+            if item > 0 {
+                text.push(',');
+            }
+            write_nested(text, items, item)?;
+        }
+        text.push(']');
+        Ok(())
     };
-    Ok(match array.data_type() {
-        DataType::List(_) => Value::Array(all(&array.as_list::<i32>().value(row))?),
-        DataType::LargeList(_) => Value::Array(all(&array.as_list::<i64>().value(row))?),
+    match array.data_type() {
+        DataType::List(_) => items(text, &array.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => items(text, &array.as_list::<i64>().value(row)),
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns();
-            let members = fields
-                .iter()
-                .zip(columns)
-                .map(|(field, column)| Ok((field.name().clone(), json(column, row)?)));
-            Value::Object(members.collect::<Result<_, Failure>>()?)
+            for (number, (field, column)) in fields.iter().zip(columns).enumerate() {
+                text.push(if number == 0 { '{' } else { ',' });
+                write_quoted(text, field.name());
+                text.push(':');
+                write_nested(text, column, row)?;
+            }
+            text.push('}');
+            Ok(())
         }
         DataType::Map(_, _) => {
             let entries = array.as_map().value(row);
-            let keys = text(entries.column(0))?;
-            let keys = keys
-                .as_string::<i32>()
-                .iter()
-                .map(|key| key.unwrap_or_default().to_owned());
-            Value::Object(keys.zip(all(entries.column(1))?).collect())
+            text.push('{');
+            for entry in 0..entries.len() {
+                if entry > 0 {
+                    text.push(',');
+                }
+                write_nested(text, entries.column(0), entry)?;
+                text.push(':');
+                write_nested(text, entries.column(1), entry)?;
+            }
+            text.push('}');
+            Ok(())
         }
-        _ => match cells(&array.slice(row, 1))?.remove(0) {
-            Cell::Null => Value::Null,
-            Cell::Boolean(value) => Value::Bool(value),
-            Cell::Integer(value) => Value::from(value),
-            Cell::Double(value) => Value::from(value),
-            Cell::Text(value) => Value::String(value),
-        },
-    })
+        kind => {
+            match cells(&array.slice(row, 1))?.remove(0) {
+                Cell::Text(value) if !kind.is_decimal() && *kind != DataType::Binary => {
+                    write_quoted(text, &value);
+                }
+                value => text.push_str(&value.to_string()),
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Appends a text in quotes, with the characters escaped that Hive escapes.
+fn write_quoted(text: &mut String, value: &str) {
+    text.push('"');
+    for character in value.chars() {
+        match character {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            control if control < ' ' => {
+                text.push_str(&format!("\\u{:04X}", u32::from(control)));
+            }
+            other => text.push(other),
+        }
+    }
+    text.push('"');
 }

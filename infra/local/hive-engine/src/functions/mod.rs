@@ -3,6 +3,7 @@
 
 pub(crate) mod cast;
 pub(crate) mod collection;
+mod compiled_pattern;
 pub(crate) mod condition;
 mod encoding;
 mod hash;

@@ -1,14 +1,14 @@
 //! Functions with regular expressions: `rlike`, `regexp_extract`, `regexp_replace`, `split`.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, ListBuilder, StringArray, StringBuilder};
-use datafusion::arrow::datatypes::{DataType, Field};
-use regex::{Captures, Regex};
-
+use super::compiled_pattern::{Found, Pattern};
 use super::udf::{BOOLEAN, Function, TEXT, at};
 use crate::error::Failure;
+use datafusion::arrow::array::{ArrayRef, BooleanArray, ListBuilder, StringArray, StringBuilder};
+use datafusion::arrow::datatypes::{DataType, Field};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -53,13 +53,7 @@ pub(super) fn functions() -> Vec<Function> {
                 answers.push(
                     match (at(&text, row), at(&pattern, row), at(&replacement, row)) {
                         (Some(text), Some(pattern), Some(replacement)) => {
-                            let expand = |captures: &Captures<'_>| expand(replacement, captures);
-                            Some(
-                                patterns
-                                    .get(pattern)?
-                                    .replace_all(text, expand)
-                                    .into_owned(),
-                            )
+                            Some(replace(patterns.get(pattern)?, text, replacement))
                         }
                         _ => None,
                     },
@@ -106,47 +100,58 @@ pub(super) fn functions() -> Vec<Function> {
 
 /// Compiled patterns of one call; nearly always there is one.
 #[derive(Default)]
-struct Patterns(HashMap<String, Regex>);
+struct Patterns(HashMap<String, Pattern>);
 
 impl Patterns {
-    fn get(&mut self, pattern: &str) -> Result<&Regex, Failure> {
+    fn get(&mut self, pattern: &str) -> Result<&Pattern, Failure> {
         if !self.0.contains_key(pattern) {
-            let compiled = Regex::new(pattern).map_err(|error| {
-                let reason = error.to_string();
-                let reason = reason
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .trim_start_matches("error: ")
-                    .to_owned();
-                Failure::semantic(format!(
-                    "the regular expression '{pattern}' is not usable here: {reason}"
-                ))
-            })?;
-            self.0.insert(pattern.to_owned(), compiled);
+            self.0
+                .insert(pattern.to_owned(), Pattern::compile(pattern)?);
         }
         Ok(&self.0[pattern])
     }
 }
 
-fn extract(regex: &Regex, pattern: &str, text: &str, group: i64) -> Result<String, Failure> {
-    let wanted = usize::try_from(group)
-        .ok()
-        .filter(|group| *group < regex.captures_len())
-        .ok_or_else(|| {
-            Failure::semantic(format!(
-                "regexp_extract: the pattern '{pattern}' has no group {group}"
-            ))
-        })?;
-    let found = regex
-        .captures(text)
-        .and_then(|captures| captures.get(wanted).map(|group| group.as_str().to_owned()));
-    Ok(found.unwrap_or_default())
+fn extract(compiled: &Pattern, pattern: &str, text: &str, group: i64) -> Result<String, Failure> {
+    let no_group = || {
+        Failure::semantic(format!(
+            "regexp_extract: the pattern '{pattern}' has no group {group}"
+        ))
+    };
+    let wanted = usize::try_from(group).map_err(|_| no_group())?;
+    let is_there = |groups: usize| wanted < groups;
+    if !compiled.groups().is_none_or(is_there) {
+        return Err(no_group());
+    }
+    let mut answer = Ok(String::new());
+    compiled.each(text, |found| {
+        answer = if is_there(found.groups) {
+            Ok(found
+                .group(wanted)
+                .map_or(String::new(), |group| text[group].to_owned()))
+        } else {
+            Err(no_group())
+        };
+        ControlFlow::Break(())
+    });
+    answer
+}
+
+fn replace(pattern: &Pattern, text: &str, replacement: &str) -> String {
+    let mut answer = String::with_capacity(text.len());
+    let mut end = 0;
+    pattern.each(text, |found| {
+        answer.push_str(&text[end..found.range.start]);
+        expand(&mut answer, text, replacement, found);
+        end = found.range.end;
+        ControlFlow::Continue(())
+    });
+    answer.push_str(&text[end..]);
+    answer
 }
 
 /// Java's replacement: `$1` is a group, a backslash takes the next character as it is.
-fn expand(replacement: &str, captures: &Captures<'_>) -> String {
-    let mut answer = String::new();
+fn expand(answer: &mut String, text: &str, replacement: &str, found: &Found<'_>) {
     let mut characters = replacement.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
@@ -155,7 +160,7 @@ fn expand(replacement: &str, captures: &Captures<'_>) -> String {
                 let mut group = None;
                 while let Some(digit) = characters.peek().and_then(|next| next.to_digit(10)) {
                     let longer = group.unwrap_or(0) * 10 + digit as usize;
-                    if group.is_some() && longer >= captures.len() {
+                    if group.is_some() && longer >= found.groups {
                         break;
                     }
                     group = Some(longer);
@@ -163,7 +168,7 @@ fn expand(replacement: &str, captures: &Captures<'_>) -> String {
                 }
                 match group {
                     Some(group) => {
-                        answer.push_str(captures.get(group).map_or("", |found| found.as_str()))
+                        answer.push_str(found.group(group).map_or("", |group| &text[group]));
                     }
                     None => answer.push('$'),
                 }
@@ -171,26 +176,29 @@ fn expand(replacement: &str, captures: &Captures<'_>) -> String {
             other => answer.push(other),
         }
     }
-    answer
 }
 
 /// Hive keeps empty parts at the end. An empty match at the very start splits nothing off.
-fn split<'a>(regex: &Regex, text: &'a str, limit: i64) -> Vec<&'a str> {
+fn split<'a>(pattern: &Pattern, text: &'a str, limit: i64) -> Vec<&'a str> {
     let most = usize::try_from(limit)
         .ok()
         .filter(|limit| *limit > 0)
         .unwrap_or(usize::MAX);
     let mut parts = Vec::new();
     let mut start = 0;
-    for found in regex.find_iter(text) {
-        if parts.len() + 1 >= most {
-            break;
-        }
-        if found.end() == 0 {
-            continue;
-        }
-        parts.push(&text[start..found.start()]);
-        start = found.end();
+    if most > 1 {
+        pattern.each(text, |found| {
+            if found.range.end == 0 {
+                return ControlFlow::Continue(());
+            }
+            parts.push(&text[start..found.range.start]);
+            start = found.range.end;
+            if parts.len() + 1 >= most {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
     }
     parts.push(&text[start..]);
     parts

@@ -20,6 +20,12 @@ use crate::types::HiveType;
 /// A buffer is written when it holds so much, or less when there are many.
 const LARGEST_BUFFER: usize = 32 << 20;
 
+/// What the buffers of a load of few partitions hold together at most: more makes stripes larger and nothing faster, and a load that
+/// is ten times as long would need more memory.
+const ENOUGH: usize = 64 << 20;
+/// With many partitions they may hold more, so that each has room for a stripe of this size.
+const SMALL_BUFFER: usize = 1 << 20;
+
 /// Values of the dynamic partition columns.
 pub(super) type Values = Vec<Option<String>>;
 
@@ -122,6 +128,7 @@ pub(super) struct Lane {
     /// Bytes that the buffers hold, and may hold.
     held: usize,
     most_held: usize,
+    lanes: usize,
 }
 
 /// A partition as one lane sees it.
@@ -143,6 +150,7 @@ impl Lane {
             places: HashMap::new(),
             held: 0,
             most_held: sink.plan.memory / lanes.max(1),
+            lanes: lanes.max(1),
             sink,
         })
     }
@@ -245,13 +253,15 @@ impl Lane {
 
     /// Writes the largest buffers when all of them hold too much.
     fn keep_within_memory(&mut self) -> Result<(), Failure> {
-        if self.held <= self.most_held {
+        let enough = (ENOUGH / self.lanes).max(self.parts.len() * SMALL_BUFFER);
+        let most_held = self.most_held.min(enough);
+        if self.held <= most_held {
             return Ok(());
         }
         let mut order: Vec<usize> = (0..self.parts.len()).collect();
         order.sort_unstable_by_key(|place| std::cmp::Reverse(self.parts[*place].held));
         for place in order {
-            if self.held <= self.most_held / 2 {
+            if self.held <= most_held / 2 {
                 break;
             }
             self.flush(place)?;

@@ -8,7 +8,7 @@ mod index;
 mod integers;
 pub(crate) mod layout;
 mod protobuf;
-pub(crate) mod prune;
+mod prune;
 pub(crate) mod read;
 #[cfg(test)]
 mod round_trip;

@@ -1,76 +1,46 @@
 //! Which stripes of a file, and which groups of rows of a stripe, can hold rows that a query wants, judged by the least and greatest
-//! values in the file's tail and in the stripe's row index. Made once per scan by the table, asked by the reader of each file.
+//! values in the file's tail and in the stripe's row index. Called by the reader of a file.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, UInt64Array};
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use orc_rust::row_index::StripeRowIndex;
 use orc_rust::schema::DataType;
 use orc_rust::statistics::{ColumnStatistics, TypeStatistics};
 use orc_rust::stripe::StripeMetadata;
 
+use crate::tables::part_filter::PartFilter;
 use crate::types::HiveType;
 use crate::value;
 
 /// Writers put timestamps of another time zone up to so many microseconds beside the values that readers see.
 const ZONES: i64 = 26 * 3600 * 1_000_000;
 
-/// A query's conditions on the columns of a table.
-#[derive(Debug, Clone)]
-pub(crate) struct StripeFilter {
-    predicate: Arc<PruningPredicate>,
-    /// Name and type of the table's columns, in their order.
-    columns: Arc<Vec<(String, HiveType)>>,
-}
-
-impl StripeFilter {
-    /// A filter for a condition over the table's columns, if least and greatest values say anything about it.
-    pub(crate) fn new(
-        condition: Arc<dyn PhysicalExpr>,
-        schema: SchemaRef,
-        columns: Vec<(String, HiveType)>,
-    ) -> Option<Self> {
-        let predicate = PruningPredicateBuilder::new()
-            .with_file_schema(schema)
-            .build(condition)?;
-        Some(Self {
-            predicate,
-            columns: Arc::new(columns),
+/// One answer per part: whether it can hold a row that the filter wants. `in_file` gives the file's type of a column of the table, by
+/// its name and position.
+pub(super) fn keep<'a>(
+    filter: &PartFilter,
+    parts: Parts<'_>,
+    in_file: impl Fn(&str, usize) -> Option<&'a DataType>,
+) -> Vec<bool> {
+    let columns = filter
+        .columns()
+        .iter()
+        .enumerate()
+        .filter_map(|(position, (name, kind))| {
+            let found = in_file(name, position)?;
+            Some((name.as_str(), kind, found))
         })
-    }
-
-    /// One answer per part. `in_file` gives the file's type of a column of the table, by its name and position.
-    pub(crate) fn keep<'a>(
-        &self,
-        parts: Parts<'_>,
-        in_file: impl Fn(&str, usize) -> Option<&'a DataType>,
-    ) -> Vec<bool> {
-        let columns = self
-            .columns
-            .iter()
-            .enumerate()
-            .filter_map(|(position, (name, kind))| {
-                let found = in_file(name, position)?;
-                Some((name.as_str(), kind, found))
-            })
-            .collect();
-        let statistics = Known { parts, columns };
-        // Without an answer everything is read.
-        self.predicate
-            .prune(&statistics)
-            .unwrap_or_else(|_| vec![true; parts.count()])
-    }
+        .collect();
+    filter.judge(&Known { parts, columns })
 }
 
 /// What is kept or left out.
 #[derive(Clone, Copy)]
-pub(crate) enum Parts<'a> {
+pub(super) enum Parts<'a> {
     /// Stripes of a file.
     Stripes(&'a [&'a StripeMetadata]),
     /// Groups of rows of a stripe.
@@ -378,7 +348,7 @@ mod tests {
         let condition = SessionContext::new()
             .create_physical_expr(condition, &df_schema)
             .unwrap();
-        let filter = StripeFilter::new(condition, schema, columns);
+        let filter = PartFilter::new(condition, schema, columns);
         let wanted = vec![OrcColumn {
             name: "a".to_owned(),
             position: 0,
@@ -469,7 +439,7 @@ mod tests {
         let condition = SessionContext::new()
             .create_physical_expr(condition, &df_schema)
             .unwrap();
-        let filter = StripeFilter::new(condition, schema, columns);
+        let filter = PartFilter::new(condition, schema, columns);
         let wanted = ["a", "b"]
             .iter()
             .enumerate()

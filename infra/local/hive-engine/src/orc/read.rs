@@ -17,9 +17,10 @@ use orc_rust::stripe::{Stripe, StripeMetadata};
 use orc_rust::{TimestampPrecision, error::OrcError};
 
 use super::decode::StripeRows;
-use super::prune::{Parts, StripeFilter};
+use super::prune::{Parts, keep};
 use crate::cast::cast_array;
 use crate::error::Failure;
+use crate::tables::part_filter::PartFilter;
 use crate::text::read::Columns;
 use crate::types::HiveType;
 
@@ -55,7 +56,7 @@ struct Stripes {
     waiting: VecDeque<StripeMetadata>,
     current: Option<StripeRows>,
     batch_rows: usize,
-    filter: Option<StripeFilter>,
+    filter: Option<PartFilter>,
     names: Arc<Names>,
 }
 
@@ -107,7 +108,7 @@ impl OrcReader {
         path: &Path,
         range: &Range<u64>,
         wanted: Vec<OrcColumn>,
-        filter: Option<&StripeFilter>,
+        filter: Option<&PartFilter>,
         batch_rows: usize,
     ) -> Result<Self, Failure> {
         let mut file = File::open(path).map_err(Failure::file("cannot open", path))?;
@@ -142,7 +143,7 @@ impl OrcReader {
         let keep = filter.map_or_else(
             || vec![true; stripes.len()],
             |filter| {
-                filter.keep(Parts::Stripes(&stripes), |name, position| {
+                keep(filter, Parts::Stripes(&stripes), |name, position| {
                     names.kind(root, name, position)
                 })
             },
@@ -254,7 +255,7 @@ impl Stripes {
         }
         let index = stripe.read_row_indexes(&self.metadata).ok()?;
         let root = self.metadata.root_data_type();
-        let keep = filter.keep(Parts::Groups(&index), |name, position| {
+        let keep = keep(filter, Parts::Groups(&index), |name, position| {
             self.names.kind(root, name, position)
         });
         let is_shorter = keep.iter().any(|keep| !keep);

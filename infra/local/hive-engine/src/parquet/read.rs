@@ -16,8 +16,10 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 
+use super::prune::kept_groups;
 use crate::cast::cast_array;
 use crate::error::Failure;
+use crate::tables::part_filter::PartFilter;
 use crate::text::read::Columns;
 use crate::types::HiveType;
 
@@ -30,10 +32,11 @@ pub(crate) struct ParquetReader {
 }
 
 impl ParquetReader {
-    /// Opens a file for columns by name and type.
+    /// Opens a file for columns by name and type. Row groups that the filter rules out are left out.
     pub(crate) fn open(
         path: &Path,
         wanted: Vec<(String, HiveType)>,
+        filter: Option<&PartFilter>,
         batch_rows: usize,
     ) -> Result<Self, Failure> {
         let refused = |error: ParquetError| {
@@ -53,7 +56,12 @@ impl ParquetReader {
         roots.sort_unstable();
         roots.dedup();
         let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
+        let groups = match filter {
+            Some(filter) => kept_groups(filter, &metadata),
+            None => (0..metadata.metadata().num_row_groups()).collect(),
+        };
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+            .with_row_groups(groups)
             .with_projection(mask)
             .with_batch_size(batch_rows)
             .build()

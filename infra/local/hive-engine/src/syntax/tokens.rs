@@ -200,6 +200,8 @@ pub(crate) fn offset_of(text: &str, location: Location) -> usize {
 /// # Errors
 /// [`Failure::Syntax`] with the place that sqlparser names.
 pub(crate) fn parse_query(tokens: &[TokenWithSpan], text: &str) -> Result<Query, Failure> {
+    let tokens = super::lateral_join::in_front(tokens);
+    let tokens = tokens.as_ref();
     let mut parser = Parser::new(&HiveQl).with_tokens_with_locations(tokens.to_vec());
     let query = parser
         .parse_query()

@@ -19,6 +19,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use parking_lot::Mutex;
 
 use super::files::{DataFile, data_files};
+use super::part_filter::PartFilter;
 use super::prune;
 use super::scan::{FilePart, Scan, Source};
 use super::sized::SizedScan;
@@ -26,7 +27,6 @@ use crate::error::Failure;
 use crate::functions::udf::external;
 use crate::locations::Locations;
 use crate::metastore::model::{FileFormat, Table};
-use crate::orc::prune::StripeFilter;
 use crate::text::format::TextFormat;
 use crate::text::open::is_splittable;
 
@@ -170,10 +170,10 @@ impl HiveTable {
         Ok(parts)
     }
 
-    /// Whether a filter is about columns of ORC files, whose stripes have statistics.
-    fn decides_stripes(&self, filter: &Expr) -> bool {
+    /// Whether a filter is about columns of ORC or Parquet files, whose parts have statistics.
+    fn decides_parts(&self, filter: &Expr) -> bool {
         let columns = filter.column_refs();
-        self.table.format == FileFormat::Orc
+        self.table.format != FileFormat::Textfile
             && !filter.is_volatile()
             && !columns.is_empty()
             && columns.iter().all(|column| {
@@ -184,9 +184,9 @@ impl HiveTable {
             })
     }
 
-    /// What stripes have to pass.
-    fn stripe_filter(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<StripeFilter>> {
-        let filters = filters.iter().filter(|filter| self.decides_stripes(filter));
+    /// What parts of files have to pass.
+    fn part_filter(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<PartFilter>> {
+        let filters = filters.iter().filter(|filter| self.decides_parts(filter));
         let Some(condition) = conjunction(filters.cloned()) else {
             return Ok(None);
         };
@@ -197,7 +197,7 @@ impl HiveTable {
         let condition = state.create_physical_expr(condition, &df_schema)?;
         let columns = self.table.columns.iter();
         let columns = columns.map(|column| (column.name.clone(), self.table.column_type(column)));
-        Ok(StripeFilter::new(condition, schema, columns.collect()))
+        Ok(PartFilter::new(condition, schema, columns.collect()))
     }
 }
 
@@ -222,7 +222,7 @@ impl TableProvider for HiveTable {
             .cloned()
             .unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema = Arc::new(self.schema.project(&columns)?);
-        let stripe_filter = self.stripe_filter(state, filters)?;
+        let part_filter = self.part_filter(state, filters)?;
         let filters: Vec<Expr> = filters
             .iter()
             .filter(|filter| self.decides_partitions(filter))
@@ -257,7 +257,7 @@ impl TableProvider for HiveTable {
                 Arc::clone(&schema),
                 sources.clone(),
                 text.clone(),
-                stripe_filter.clone(),
+                part_filter.clone(),
                 self.table.format == FileFormat::Parquet,
                 parts,
                 state.config().batch_size(),
@@ -291,7 +291,7 @@ impl TableProvider for HiveTable {
             .map(|filter| {
                 if self.decides_partitions(filter) {
                     TableProviderFilterPushDown::Exact
-                } else if self.decides_stripes(filter) {
+                } else if self.decides_parts(filter) {
                     TableProviderFilterPushDown::Inexact
                 } else {
                     TableProviderFilterPushDown::Unsupported

@@ -14,9 +14,9 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::PartitionStream;
 
+use super::part_filter::PartFilter;
 use super::prune::partition_column;
 use crate::functions::udf::external;
-use crate::orc::prune::StripeFilter;
 use crate::orc::read::{OrcColumn, OrcReader};
 use crate::parquet::read::ParquetReader;
 use crate::text::format::TextFormat;
@@ -64,8 +64,8 @@ pub(super) struct Scan {
     sources: Vec<Source>,
     /// Absent for ORC and Parquet.
     text: Option<TextFormat>,
-    /// For ORC.
-    filter: Option<StripeFilter>,
+    /// For ORC and Parquet.
+    filter: Option<PartFilter>,
     is_parquet: bool,
     parts: Vec<FilePart>,
     batch_rows: usize,
@@ -76,7 +76,7 @@ impl Scan {
         schema: SchemaRef,
         sources: Vec<Source>,
         text: Option<TextFormat>,
-        filter: Option<StripeFilter>,
+        filter: Option<PartFilter>,
         is_parquet: bool,
         parts: Vec<FilePart>,
         batch_rows: usize,
@@ -187,7 +187,12 @@ impl Scan {
                 Source::Column { name, kind, .. } => Some((name.clone(), kind.clone())),
                 _ => None,
             });
-            let reader = ParquetReader::open(&part.path, wanted.collect(), self.batch_rows);
+            let reader = ParquetReader::open(
+                &part.path,
+                wanted.collect(),
+                self.filter.as_ref(),
+                self.batch_rows,
+            );
             return Ok(Reader::Parquet(Box::new(reader.map_err(external)?)));
         }
         let wanted = self.sources.iter().filter_map(|source| match source {

@@ -2,6 +2,7 @@
 
 {"start": FOLDER}        an empty warehouse in FOLDER      -> {}, the same folder each time
 {"run": SQL}             one statement                     -> {"columns": [names], "rows": [[text]]} or {"error": text}
+{"skip": FILE}           an ORC file, read by Spark with and without the row index -> {"rows": [[difference]]} or {"error": text}
 {"read": FILE}           an ORC or Parquet file, by pyarrow -> {"columns": [names], "rows": [[text]]} or {"error": text}
 
 Spark is set up as EMR's Hive is: no ANSI errors, Hive's own serdes for ORC and Parquet, dynamic partitions allowed.
@@ -90,7 +91,7 @@ class Judge:
         if sql.strip().lower() == "reset":
             self.reset()
             return {"columns": [], "rows": []}
-        frame = self.spark.sql(sql)
+        frame = with_times_as_texts(self.spark.sql(sql))
         plan = frame._jdf.queryExecution().executedPlan()
         jvm = self.spark.sparkContext._jvm
         lines = jvm.org.apache.spark.sql.execution.HiveResult.hiveResultString(plan)
@@ -101,6 +102,27 @@ class Judge:
         if describes:
             cells = [[cell.strip() for cell in row] for row in cells]
         return {"columns": frame.columns, "rows": cells}
+
+    def skip(self, path):
+        """What Spark's own ORC reader answers by the row index and without it, where the two differ."""
+        frame = self.spark.read.orc(f"file:{path}")
+        plain = [field.name for field in frame.schema.fields if not hasattr(field.dataType, "names")
+                 and field.dataType.typeName() not in ("array", "map", "struct", "binary")]
+        some = frame.selectExpr(*(f"`{name}`" for name in plain)).collect()
+        wanted = [some[len(some) // 3], some[-1]]
+        differences = []
+        for name in plain:
+            for value in {row[name] for row in wanted}:
+                condition = frame[name].isNull() if value is None else frame[name] == value
+                answers = []
+                for pushed in ("true", "false"):
+                    self.spark.sql(f"set spark.sql.orc.filterPushdown={pushed}")
+                    found = frame.where(condition).selectExpr("count(*)", f"sum(hash({', '.join(plain)}))")
+                    answers.append(tuple(found.first()))
+                if answers[0] != answers[1]:
+                    differences.append([f"{name} = {value!r}: {answers[0]} by the index, {answers[1]} without"])
+        self.spark.sql("set spark.sql.orc.filterPushdown=true")
+        return {"columns": ["difference"], "rows": differences}
 
     def read(self, path):
         with open(path, "rb") as file:
@@ -116,6 +138,30 @@ class Judge:
             table = pyarrow.orc.ORCFile(path).read()
         columns = [texts(column) for column in table.columns]
         return {"columns": table.column_names, "rows": [list(row) for row in zip(*columns)]}
+
+
+def with_times_as_texts(frame):
+    """Dates and times inside of lists, maps and structs as texts: Hive prints them in quotes, Spark does not."""
+    from pyspark.sql import types as t
+
+    def printed(kind, nested):
+        if isinstance(kind, (t.DateType, t.TimestampType)) and nested:
+            return t.StringType()
+        if isinstance(kind, t.ArrayType):
+            return t.ArrayType(printed(kind.elementType, True), kind.containsNull)
+        if isinstance(kind, t.MapType):
+            return t.MapType(printed(kind.keyType, True), printed(kind.valueType, True), kind.valueContainsNull)
+        if isinstance(kind, t.StructType):
+            return t.StructType([t.StructField(f.name, printed(f.dataType, True), f.nullable) for f in kind.fields])
+        return kind
+
+    wanted = [printed(field.dataType, False) for field in frame.schema.fields]
+    if wanted == [field.dataType for field in frame.schema.fields]:
+        return frame
+    # Names may repeat: the columns are numbered on the way.
+    numbered = frame.toDF(*(str(at) for at in range(len(wanted))))
+    cast = [numbered[str(at)].cast(kind) for at, kind in enumerate(wanted)]
+    return numbered.select(*cast).toDF(*frame.columns)
 
 
 def texts(column):
@@ -151,7 +197,10 @@ def text(value, kind, nested=False):
     if isinstance(value, bytes):
         return value.decode("utf8", "replace")
     if isinstance(value, datetime.datetime):
-        return value.isoformat(" ").rstrip("0").rstrip(".") if value.microsecond else value.isoformat(" ")
+        printed = value.isoformat(" ").rstrip("0").rstrip(".") if value.microsecond else value.isoformat(" ")
+        return json.dumps(printed) if nested else printed
+    if isinstance(value, datetime.date):
+        return json.dumps(value.isoformat()) if nested else value.isoformat()
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False) if nested else value
     if pa.types.is_list(kind):

@@ -46,6 +46,8 @@ pub struct TableCounts {
     pub read_by_pyarrow: usize,
     /// Tables of this engine whose files Hive's serde in Spark read.
     pub read_by_spark: usize,
+    /// ORC files of this engine with several groups of rows that Spark read with and without the row index.
+    pub read_by_index: usize,
     /// Tables of Spark whose files this engine read.
     pub read_by_engine: usize,
 }
@@ -138,11 +140,13 @@ impl Tally {
             after_loads,
             read_by_pyarrow,
             read_by_spark,
+            read_by_index,
             read_by_engine,
         } = &self.tables;
         text.push_str(&format!(
             "{compared} tables compared at the end, {after_loads} after a load of them\n\
              {read_by_pyarrow} files of this engine read by pyarrow, {read_by_spark} tables by Spark\n\
+             {read_by_index} files of this engine read by Spark with and without the row index\n\
              {read_by_engine} tables of Spark read by this engine\n"
         ));
         if reasons {
