@@ -473,6 +473,7 @@ impl Life<'_> {
             return Ok(None);
         };
         self.custody = Some(work);
+        self.check_one_cluster_at_a_time();
         self.check_clusters(&before).await;
         let rows = self.check_rows(false).await;
         self.violate("rows", rows);

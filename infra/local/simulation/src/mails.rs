@@ -62,6 +62,19 @@ pub(crate) fn resume(mail: &Mail) -> Option<Resume> {
     })
 }
 
+/// The batch of a mail, and what its table `Data` says of each table.
+pub(crate) fn data(mail: &Mail) -> Option<(&str, Vec<(&str, &str)>)> {
+    let (_, after) = mail.message.split_once("\"BatchId\":\"")?;
+    let (batch, _) = after.split_once('"')?;
+    let (_, table) = mail.message.split_once("\nData\n")?;
+    let rows = table.lines().skip(1).map_while(|line| {
+        let (name, rest) = line.trim().split_once(' ')?;
+        let (state, _rows) = rest.trim().rsplit_once(' ')?;
+        name.contains('.').then(|| (name, state.trim()))
+    });
+    Some((batch, rows.collect()))
+}
+
 /// The object that a mail says to remove, as bucket and key, with the command that removes it.
 pub(crate) fn removal(mail: &Mail) -> Option<(String, String)> {
     let mut lines = mail.message.lines();
@@ -95,6 +108,19 @@ mod tests {
         assert_eq!(resume.input, json!({"BatchId": "b1", "StartFrom": "Facts"}));
         assert_eq!(resume.machine, "master");
         assert_eq!(super::resume(&mail("nothing to start")), None);
+    }
+
+    #[test]
+    fn what_a_mail_says_of_the_tables_is_found() {
+        let told = format!(
+            "{MAIL}\nData\n  table      state      rows\n  fact.card  loaded, 2 to archive  10\n  \
+             dimension.country  nothing landed  -\n  Nothing is lost.\n"
+        );
+        let tables = vec![
+            ("fact.card", "loaded, 2 to archive"),
+            ("dimension.country", "nothing landed"),
+        ];
+        assert_eq!(data(&mail(&told)), Some(("b1", tables)));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::timeline::Mail;
 
 /// EMR's idle policy ends what everything else has forgotten; after this it must have.
 const IDLE_POLICY: std::time::Duration = std::time::Duration::from_secs(4 * 3600);
+/// A cluster that is asked to end takes no more work, and is gone within this.
+const TERMINATION: jiff::SignedDuration = jiff::SignedDuration::from_secs(120);
 /// So many failures of one publication the machines outlast, if each failure is certain.
 const CERTAIN_FAILURES: usize = 6;
 
@@ -26,6 +28,29 @@ struct Slack {
 }
 
 impl Life<'_> {
+    /// Whoever launches finds the cluster that there is: two are alive at once only if somebody has damaged the document
+    /// that names the first.
+    pub(crate) fn check_one_cluster_at_a_time(&mut self) {
+        let is_damaged = self
+            .injector
+            .struck(&self.runtime)
+            .iter()
+            .any(|struck| struck.kind == Kind::StateInfo && !struck.hits.is_empty());
+        if is_damaged {
+            return;
+        }
+        let clusters = self.runtime.services().emr.clusters();
+        let now = self.runtime.clock().now();
+        for (earlier, later) in clusters.iter().zip(clusters.iter().skip(1)) {
+            let ended = earlier.ended.unwrap_or(now);
+            if ended.duration_since(later.created) > TERMINATION {
+                let what = format!("{} was launched while {} was alive", later.id, earlier.id);
+                self.violate("clusters", vec![what]);
+                return;
+            }
+        }
+    }
+
     /// No cluster may be alive. One that could not be terminated must be named in a mail, and the idle policy ends it.
     pub(crate) async fn check_clusters(&mut self, before: &Before) {
         let left = self.clusters_alive();
@@ -99,6 +124,10 @@ impl Life<'_> {
             if !has_told {
                 problems.extend(problems_of(&outcome, &own, usize::from(is_mailed), slack));
             }
+            // With several runs at once the data is another's, too.
+            if let ([_], [mail], "FAILED") = (started, own.as_slice(), outcome.status.as_str()) {
+                problems.extend(self.wrong_states(mail).await);
+            }
         }
         if !started.contains(&by_hand.execution_arn) {
             let own = mails::about(fresh, &by_hand.execution_arn);
@@ -119,6 +148,35 @@ impl Life<'_> {
         }
         self.violate("mails", problems);
         Ok(())
+    }
+
+    /// What a mail's table `Data` says of the tables, and what is not so.
+    async fn wrong_states(&self, mail: &Mail) -> Vec<String> {
+        let Some((batch, told)) = mails::data(mail) else {
+            return Vec::new();
+        };
+        let Ok(bucket) = self.runtime.bucket() else {
+            return Vec::new();
+        };
+        let mut wrong = Vec::new();
+        for (table, state) in told {
+            let ledger = format!("runs/batch_id={batch}/{table}.loaded");
+            let is_loaded = self
+                .runtime
+                .services()
+                .s3
+                .get(bucket, &ledger)
+                .await
+                .is_ok();
+            if state.starts_with("loaded") != is_loaded {
+                wrong.push(format!(
+                    "the mail `{}` says of {table}: {state}; {} s3://{bucket}/{ledger}",
+                    mail.subject,
+                    if is_loaded { "there is" } else { "there is no" },
+                ));
+            }
+        }
+        wrong
     }
 
     /// What the faults that struck since then may have done to mails.
@@ -234,6 +292,7 @@ fn problems_of(
                     "Failed",
                     "Error",
                     "Why",
+                    "Data",
                     "Cost",
                     "To resume",
                 ],
