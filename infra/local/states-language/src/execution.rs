@@ -308,6 +308,7 @@ impl Execution {
     }
 
     fn run(&mut self) {
+        let machine = Arc::clone(&self.machine);
         while self.status == Status::Running {
             if self.history_is_full {
                 self.fail_for_its_history();
@@ -316,7 +317,7 @@ impl Execution {
             let Some(thread) = self.ready.pop_front() else {
                 return;
             };
-            self.step(thread);
+            self.step(thread, &machine);
         }
     }
 
@@ -345,7 +346,10 @@ impl Execution {
         }
         let id = self.history.len() as u64 + 1;
         // AWS records milliseconds; more would not survive being written down.
-        let time = Timestamp::from_millisecond(self.now.as_millisecond()).unwrap_or(self.now);
+        let time = match self.now.subsec_nanosecond() % 1_000_000 {
+            0 => self.now,
+            _ => Timestamp::from_millisecond(self.now.as_millisecond()).unwrap_or(self.now),
+        };
         let details = details.into();
         let event = HistoryEvent::new(time, event_type, id, previous_event_id, details);
         self.history.push(event);

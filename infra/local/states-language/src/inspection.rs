@@ -73,6 +73,7 @@ impl Execution {
     }
 
     /// Writes down a payload as its text.
+    #[inline]
     pub(crate) fn inspect(&mut self, name: &str, payload: &Payload) {
         self.inspect_value(name, || payload.text().as_str().into());
     }

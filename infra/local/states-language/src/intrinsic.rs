@@ -6,6 +6,8 @@ mod numbers;
 mod parse;
 mod texts;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::jsonpath::Path;
@@ -78,33 +80,49 @@ impl Call {
     }
 
     pub(crate) fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, EvaluationError> {
-        let mut arguments = Vec::with_capacity(self.arguments.len());
-        for argument in &self.arguments {
-            arguments.push(match argument {
-                Argument::Literal(value) => value.clone(),
-                Argument::Call(call) => call.evaluate(scope)?,
-                Argument::Path(path) => match scope.look(path) {
-                    Ok(value) => value.into_owned(),
-                    Err(_) => {
-                        return Err(EvaluationError::Argument {
-                            call: self.text.clone(),
-                            path: path.text().to_owned(),
-                            input: scope.input.to_string(),
-                        });
-                    }
-                },
-            });
-        }
-        self.apply(&arguments, scope)
-            .map_err(|message| EvaluationError::Intrinsic {
-                call: self.text.clone(),
-                message,
-            })
+        // Most calls have one argument or two, which need no list of their own.
+        let result = match self.arguments.as_slice() {
+            [only] => {
+                let arguments = [self.argument(only, scope)?];
+                self.apply(&arguments, scope)
+            }
+            [first, second] => {
+                let arguments = [self.argument(first, scope)?, self.argument(second, scope)?];
+                self.apply(&arguments, scope)
+            }
+            all => {
+                let mut arguments = Vec::with_capacity(all.len());
+                for argument in all {
+                    arguments.push(self.argument(argument, scope)?);
+                }
+                self.apply(&arguments, scope)
+            }
+        };
+        result.map_err(|message| EvaluationError::Intrinsic {
+            call: self.text.clone(),
+            message,
+        })
     }
 
-    fn apply(&self, arguments: &[Value], scope: &mut Scope<'_>) -> Result<Value, String> {
+    fn argument<'a, 's: 'a>(
+        &'a self,
+        argument: &'a Argument,
+        scope: &mut Scope<'s>,
+    ) -> Result<Cow<'a, Value>, EvaluationError> {
+        match argument {
+            Argument::Literal(value) => Ok(Cow::Borrowed(value)),
+            Argument::Call(call) => call.evaluate(scope).map(Cow::Owned),
+            Argument::Path(path) => scope.look(path).map_err(|_| EvaluationError::Argument {
+                call: self.text.clone(),
+                path: path.text().to_owned(),
+                input: scope.input.to_string(),
+            }),
+        }
+    }
+
+    fn apply(&self, arguments: &[Cow<'_, Value>], scope: &mut Scope<'_>) -> Result<Value, String> {
         match self.function {
-            Function::Array => Ok(Value::Array(arguments.to_vec())),
+            Function::Array => Ok(arguments.iter().map(|value| Value::clone(value)).collect()),
             Function::ArrayContains => arrays::contains(arguments),
             Function::ArrayGetItem => arrays::get_item(arguments),
             Function::ArrayLength => arrays::length(arguments),

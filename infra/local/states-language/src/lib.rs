@@ -25,6 +25,7 @@ mod expression;
 mod history;
 mod identity;
 mod inspection;
+mod integration_parameters;
 mod integrations;
 mod intrinsic;
 mod jsonata;

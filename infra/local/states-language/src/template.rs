@@ -13,7 +13,8 @@ use crate::scope::{EvaluationError, Scope};
 pub(crate) enum Template {
     Literal(Value),
     List(Vec<Template>),
-    Object(Vec<(String, Template)>),
+    /// The fields, and the object with nothing in them, which is copied sooner than made.
+    Object(Vec<(String, Template)>, Map<String, Value>),
     /// The field as written, with its `.$`, and the expression.
     Expression(String, Expression),
     /// A text `{% … %}` of JSONata mode.
@@ -59,7 +60,7 @@ impl Template {
                 if constant {
                     Self::Literal(value.clone())
                 } else {
-                    Self::Object(fields)
+                    Self::object(fields)
                 }
             }
             Value::Array(values) => {
@@ -96,7 +97,7 @@ impl Template {
                 if fields.iter().all(|(_, inner)| inner.is_literal()) {
                     Self::Literal(value.clone())
                 } else {
-                    Self::Object(fields)
+                    Self::object(fields)
                 }
             }
             Value::Array(values) => {
@@ -129,6 +130,12 @@ impl Template {
         }
     }
 
+    fn object(fields: Vec<(String, Self)>) -> Self {
+        let names = fields.iter().map(|(name, _)| name.clone());
+        let empty = names.map(|name| (name, Value::Null)).collect();
+        Self::Object(fields, empty)
+    }
+
     fn is_literal(&self) -> bool {
         matches!(self, Self::Literal(_))
     }
@@ -137,7 +144,7 @@ impl Template {
     pub(crate) fn queries<'t>(&'t self, found: &mut Vec<&'t Query>) {
         match self {
             Self::List(items) => items.iter().for_each(|item| item.queries(found)),
-            Self::Object(fields) => fields.iter().for_each(|(_, field)| field.queries(found)),
+            Self::Object(fields, _) => fields.iter().for_each(|(_, field)| field.queries(found)),
             Self::Query(query) => found.push(query),
             Self::Literal(_) | Self::Expression(..) => {}
         }
@@ -153,10 +160,17 @@ impl Template {
                 }
                 Value::Array(values)
             }
-            Self::Object(fields) => {
-                let mut object = Map::with_capacity(fields.len());
-                for (name, template) in fields {
-                    object.insert(name.clone(), template.evaluate(scope)?);
+            Self::Object(fields, empty) => {
+                let mut object = empty.clone();
+                if object.len() == fields.len() {
+                    for (place, (_, template)) in object.values_mut().zip(fields) {
+                        *place = template.evaluate(scope)?;
+                    }
+                } else {
+                    // Of a field that is there with and without its `.$` the last counts.
+                    for (name, template) in fields {
+                        object.insert(name.clone(), template.evaluate(scope)?);
+                    }
                 }
                 Value::Object(object)
             }
@@ -185,7 +199,7 @@ impl Template {
     pub(crate) fn field_names(&self) -> Vec<&str> {
         match self {
             Self::Literal(Value::Object(object)) => object.keys().map(String::as_str).collect(),
-            Self::Object(fields) => fields.iter().map(|(name, _)| name.as_str()).collect(),
+            Self::Object(fields, _) => fields.iter().map(|(name, _)| name.as_str()).collect(),
             _ => Vec::new(),
         }
     }

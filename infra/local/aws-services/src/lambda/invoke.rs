@@ -111,8 +111,7 @@ pub(super) async fn answer(
         }
         Some("Event") => {
             lambda.find(request)?;
-            let work = lambda.context.clock.work();
-            tokio::spawn(deliver_event(Arc::clone(lambda), invocation, work));
+            accept_event(lambda, invocation);
             Ok(Reply::new(
                 StatusCode::ACCEPTED,
                 "application/json",
@@ -161,6 +160,12 @@ pub(crate) fn refusal(error: &InvokeError) -> ServiceError {
         InvokeError::Service(message) => ServiceError::new("ServiceException", message)
             .with_status(StatusCode::INTERNAL_SERVER_ERROR),
     }
+}
+
+/// Sees to an event, for whose result nobody waits.
+pub(crate) fn accept_event(lambda: &Arc<Lambda>, invocation: Invocation) {
+    let work = lambda.context.clock.work();
+    tokio::spawn(deliver_event(Arc::clone(lambda), invocation, work));
 }
 
 /// An event is tried three times, after one minute and after two more.

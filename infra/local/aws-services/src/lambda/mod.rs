@@ -27,7 +27,7 @@ use crate::interceptor::Call;
 use crate::observer::Occurrence;
 
 pub use description::FunctionDescription;
-pub(crate) use invoke::{FunctionName, refusal};
+pub(crate) use invoke::{FunctionName, accept_event, refusal};
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 
@@ -119,7 +119,11 @@ impl Lambda {
         }
     }
 
-    fn find(&self, request: &Value) -> Result<(FunctionDescription, Option<String>), ServiceError> {
+    /// The function, and the version or alias, that a request names.
+    pub(crate) fn find(
+        &self,
+        request: &Value,
+    ) -> Result<(FunctionDescription, Option<String>), ServiceError> {
         let name = FunctionName::of_request(request)?;
         let function = self.functions.lock().get(&name.name).cloned();
         match function {

@@ -9,6 +9,7 @@ use states_language::{Arrival, Integration, IntegrationPattern, StartTask};
 use virtual_time::Work;
 
 use super::StepFunctions;
+use super::http_metadata::Answered;
 use super::members::with_dates;
 use super::outcome::{Outcome, TaskFailure, arrival, submit_failed};
 use super::run::Run;
@@ -46,7 +47,10 @@ impl StepFunctions {
             Err(failure) if is_sync => return Some((submit_failed(task, failure), work)),
             Err(failure) => return Some((arrival(task, Err(failure)), work)),
         };
-        let answer = self.with_metadata(output.clone());
+        let answer = self.with_http(
+            output.clone(),
+            &Answered::with("application/x-amz-json-1.1"),
+        );
         if !is_sync {
             return Some((arrival(task, Ok(answer)), work));
         }

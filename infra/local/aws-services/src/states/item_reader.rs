@@ -197,7 +197,10 @@ async fn fetch(
     };
     let bytes = match in_words(service, &call, effect).await? {
         Ok(bytes) => bytes,
-        Err(failure) => return Some(Err(failure)),
+        Err(failure) => {
+            let cause = format!("s3://{bucket}/{key}: {}", failure.cause);
+            return Some(Err(TaskFailure { cause, ..failure }));
+        }
     };
     if !key.ends_with(".gz") {
         return Some(Ok(bytes.to_vec()));

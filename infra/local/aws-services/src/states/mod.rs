@@ -8,7 +8,8 @@
 //! * `run`: one execution: effects are carried out, arrivals delivered. `journal`: its history on disk while it runs.
 //!   `archive`: those that have ended.
 //! * `test_state`, `mock`: one state alone.
-//! * `tasks`: what a task's resource does. `outcome`, `members`: its errors and names. `objects`: the S3 integration.
+//! * `tasks`: what a task's resource does. `outcome`, `members`, `http_metadata`: its errors, names and responses.
+//!   `functions`: Lambda. `objects`: the S3 integration.
 //! * `emr_jobs`, `queue_and_bus`: the integrations of EMR, SQS, EventBridge, the scheduler and Lambda.
 //! * `map_runs`: distributed Maps. `item_reader`, `result_writer`: their items and results.
 //! * `tokens`: `.waitForTaskToken`. `activities`: activities and their workers.
@@ -22,7 +23,9 @@ mod definitions;
 mod emr_jobs;
 mod executions;
 mod express;
+mod functions;
 mod history;
+mod http_metadata;
 mod item_reader;
 mod journal;
 mod labels;

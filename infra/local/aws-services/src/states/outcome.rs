@@ -77,9 +77,15 @@ pub(super) fn failure_of(prefix: &str, error: ServiceError, request_id: &str) ->
             "(Service: {prefix}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"
         ),
     };
+    // The bucket and the key are in the parameters, which the history shows; AWS does not name them here.
+    let message = match (prefix, error.code.as_str()) {
+        ("S3", "NoSuchKey") => "The specified key does not exist.",
+        ("S3", "NoSuchBucket") => "The specified bucket does not exist",
+        _ => &error.message,
+    };
     TaskFailure {
         error: format!("{prefix}.{code}{suffix}"),
-        cause: format!("{} {from}", error.message),
+        cause: format!("{message} {from}"),
     }
 }
 

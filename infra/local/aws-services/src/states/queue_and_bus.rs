@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use virtual_time::Work;
 
 use super::StepFunctions;
+use super::http_metadata::Answered;
 use super::members::{pascal, with_dates};
 use super::outcome::{Outcome, TaskFailure, answered};
 use super::run::Run;
@@ -61,7 +62,8 @@ impl StepFunctions {
                 cause: answer.to_string(),
             }));
         }
-        Some(Ok(self.with_metadata(answer)))
+        let answered = Answered::with("application/x-amz-json-1.1");
+        Some(Ok(self.with_http(answer, &answered)))
     }
 
     /// `aws-sdk:sqs:…`.
@@ -156,7 +158,9 @@ impl StepFunctions {
             };
             return Some((Err(failure), work));
         }
-        let (outcome, work) = self.invoke(&arn, &event, work).await?;
+        let (outcome, work) = self
+            .invoke(&arn, &event, parameters["ClientContext"].as_str(), work)
+            .await?;
         let answer = outcome.map(|outcome| {
             let mut answer = json!({
                 "StatusCode": 200,

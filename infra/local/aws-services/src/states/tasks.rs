@@ -2,23 +2,19 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use states_language::{
     Arrival, Integration, IntegrationPattern, Resource, StartTask, Status, TaskId,
 };
 use virtual_time::Work;
 
 use super::executions::described_to_parent;
+use super::http_metadata::Answered;
 use super::members::{lower_first, pascal, renamed, renamed_top, upper_first, with_dates};
-use super::outcome::{
-    Outcome, TaskFailure, answered, arrival, failure_of, result_of, submit_failed,
-};
+use super::outcome::{Outcome, TaskFailure, answered, arrival, result_of, submit_failed};
 use super::run::Run;
 use super::{StepFunctions, objects};
-use crate::function_invoker::{Custody, Invocation, InvocationOutcome};
 use crate::interceptor::Call;
-use crate::lambda::refusal;
 
 impl StepFunctions {
     /// Carries out a task. `None` when nothing will ever be delivered by this call: it hangs, or somebody has its token.
@@ -32,7 +28,7 @@ impl StepFunctions {
         // Nobody waits for a call that hangs: the guard is let go, so that time can reach the task's timeout.
         let (outcome, work) = match &start.resource {
             Resource::Function { arn } => {
-                let (outcome, work) = self.invoke(arn, &start.arguments, work).await?;
+                let (outcome, work) = self.invoke(arn, &start.arguments, None, work).await?;
                 (outcome.and_then(result_of), work)
             }
             Resource::Activity { arn } => {
@@ -75,7 +71,7 @@ impl StepFunctions {
                 let answer = self
                     .sdk_call("sns", "SNS", "Publish", publication(&start.arguments))
                     .await?;
-                answer.map(|answer| self.with_metadata(answer))
+                answer.map(|answer| self.with_http(answer, &Answered::with("text/xml")))
             }
             ("sqs", "sendMessage") => {
                 let called = self.send_message(&start.arguments, work).await?;
@@ -232,112 +228,6 @@ impl StepFunctions {
                 Some((child_ended(task, &started.run, parsed), work))
             }
         }
-    }
-
-    /// `None` when the call hangs. While the function waits for something that hangs, nobody holds the guard.
-    pub(super) async fn invoke(
-        &self,
-        function_arn: &str,
-        event: &Value,
-        work: Work,
-    ) -> Option<(Result<InvocationOutcome, TaskFailure>, Work)> {
-        let mut parts = function_arn.split(':').skip(6);
-        let function_name = parts.next().unwrap_or_default().to_owned();
-        let qualifier = parts.next().map(str::to_owned);
-        let invocation = Invocation {
-            function_name,
-            qualifier,
-            payload: Bytes::from(event.to_string()),
-            client_context: None,
-        };
-        let neighbours = match self.neighbours() {
-            Ok(neighbours) => neighbours,
-            Err(error) => {
-                let failure = failure_of("Lambda", error, &self.context.entropy.uuid());
-                return Some((Err(failure), work));
-            }
-        };
-        let call = Call {
-            service: "lambda".to_owned(),
-            action: "Invoke".to_owned(),
-            caller: "states".to_owned(),
-            request: json!({"FunctionName": function_arn, "Payload": event}),
-        };
-        let mut custody: Custody = Some(work);
-        let effect = async {
-            let invoked = neighbours.lambda.invoke(invocation, &mut custody).await;
-            invoked.map_err(|error| refusal(&error))
-        };
-        let result = self.context.intercepted(&call, effect).await;
-        let outcome = answered("Lambda", result, &self.context.entropy.uuid())?;
-        let work = custody.unwrap_or_else(|| self.context.clock.work());
-        Some((outcome, work))
-    }
-
-    /// The function that `FunctionName` and `Qualifier` name.
-    pub(super) fn function_arn(&self, parameters: &Value) -> String {
-        let name = parameters["FunctionName"].as_str().unwrap_or_default();
-        match (name.starts_with("arn:"), parameters["Qualifier"].as_str()) {
-            (true, None) => name.to_owned(),
-            (true, Some(qualifier)) => format!("{name}:{qualifier}"),
-            (false, None) => self.context.arn("lambda", &format!("function:{name}")),
-            (false, Some(qualifier)) => self
-                .context
-                .arn("lambda", &format!("function:{name}:{qualifier}")),
-        }
-    }
-
-    async fn invoke_by_parameters(
-        &self,
-        parameters: &Value,
-        work: Work,
-    ) -> Option<(Outcome, Work)> {
-        let arn = self.function_arn(parameters);
-        let event = parameters
-            .get("Payload")
-            .cloned()
-            .unwrap_or_else(|| json!({}));
-        let (outcome, work) = self.invoke(&arn, &event, work).await?;
-        let outcome = outcome.and_then(|outcome| {
-            let version = outcome.executed_version.clone();
-            let payload = result_of(outcome)?;
-            let mut answer =
-                self.with_metadata(json!({"ExecutedVersion": version, "Payload": payload}));
-            answer["StatusCode"] = 200.into();
-            Ok(answer)
-        });
-        Some((outcome, work))
-    }
-
-    /// Adds what optimized integrations tell about the HTTP response.
-    pub(super) fn with_metadata(&self, mut answer: Value) -> Value {
-        let request_id = self.context.entropy.uuid();
-        let length = answer.to_string().len().to_string();
-        let date = self
-            .context
-            .clock
-            .now()
-            .strftime("%a, %d %b %Y %H:%M:%S GMT")
-            .to_string();
-        let headers = [
-            ("connection", "keep-alive"),
-            ("Content-Length", &length),
-            ("Content-Type", "application/x-amz-json-1.0"),
-            ("Date", &date),
-            ("x-amzn-RequestId", &request_id),
-        ];
-        let listed: Map<String, Value> = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), json!([value])))
-            .collect();
-        let plain: Map<String, Value> = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), json!(value)))
-            .collect();
-        answer["SdkHttpMetadata"] =
-            json!({"AllHttpHeaders": listed, "HttpHeaders": plain, "HttpStatusCode": 200});
-        answer["SdkResponseMetadata"] = json!({"RequestId": request_id});
-        answer
     }
 
     /// Calls a service as the SDK would. `None` when the call hangs.

@@ -1,4 +1,5 @@
-// Runs the machines on npm's aws-local-stepfunctions; prints transitions per second of processor time as JSON. run.sh calls it.
+// Runs the machines on npm's aws-local-stepfunctions; prints transitions per second of processor time and of wall time as
+// JSON. run.sh calls it.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { StateMachine } from "aws-local-stepfunctions";
@@ -21,6 +22,7 @@ for (const file of readdirSync(process.argv[2]).sort()) {
     const machine = new StateMachine(definition);
     await limited(machine.run(input).result);
     const begun = process.cpuUsage();
+    const clock = performance.now();
     let runs = 0;
     let seconds = 0;
     while (seconds < SECONDS) {
@@ -29,9 +31,10 @@ for (const file of readdirSync(process.argv[2]).sort()) {
       const used = process.cpuUsage(begun);
       seconds = (used.user + used.system) / 1e6;
     }
-    results[name] = (runs * TRANSITIONS[name.split("_")[0]]) / seconds;
+    const transitions = runs * TRANSITIONS[name.split("_")[0]];
+    results[name] = { cpu: transitions / seconds, wall: transitions / ((performance.now() - clock) / 1e3) };
   } catch (error) {
-    results[name] = String(error.message ?? error).slice(0, 200);
+    results[name] = { cannot: String(error.message ?? error).slice(0, 200) };
   }
 }
 console.log(JSON.stringify(results, null, 1));

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The same machines on this interpreter, on npm's aws-local-stepfunctions and on moto, one after the other in one run:
-# transitions of each per second of processor time, so that other programs on the machine do not count, and how many times
-# faster this one is. What it needs it installs, pinned, into target/compare. Needs node, npm and python3.
+# The same machines on this interpreter, on npm's aws-local-stepfunctions and on moto, in turns in one run: transitions of
+# each per second of processor time, so that other programs on the machine do not count, and of wall time, and how many
+# times faster this one is. Then executions over the port. What it needs it installs, pinned, into target/compare. Needs
+# node, npm and python3; takes about five minutes.
 #   bash infra/local/states-language/benches/compare/run.sh [--json]
 set -euo pipefail
 case "${1:-}" in
@@ -16,6 +17,7 @@ top="$(cd "$here/../../../../.." && pwd)"
 target="${CARGO_TARGET_DIR:-$top/target}"
 work="$target/compare"
 mkdir -p "$work"
+rounds=3
 
 # Installed anew whenever the versions below change.
 npm_package=aws-local-stepfunctions@3.0.0
@@ -28,10 +30,16 @@ if [ "$(cat "$work/installed" 2>/dev/null)" != "$npm_package $python_packages" ]
     echo "$npm_package $python_packages" >"$work/installed"
 fi
 
-(cd "$top" && cargo bench --quiet -p states-language --bench interpreter -- \
-    --noplot --warm-up-time 1 --measurement-time 3 waiting) >"$work/ours.log"
+# The interpreter is built with all optimisations; neither build needs DataFusion.
+ours() { (cd "$top" && cargo bench --quiet --profile interpreter -p states-language --bench rates "$@"); }
+ours --no-run
+(cd "$top" && cargo bench --quiet -p aws-services --bench port) | sed -n 's/^port: //p' >"$work/port.json"
 # Node looks for its packages beside the script.
 cp "$here/node.mjs" "$work/node.mjs"
-node "$work/node.mjs" "$here/../machines" >"$work/node.json"
-"$work/venv/bin/python" "$here/moto_machines.py" "$here/../machines" >"$work/moto.json" 2>"$work/moto.log"
-python3 "$here/ratios.py" "$target/criterion" "$work" "$@"
+# In turns, so that a minute in which the machine is busy strikes all of them.
+for round in $(seq "$rounds"); do
+    ours >"$work/this.$round.json"
+    node "$work/node.mjs" "$here/../machines" >"$work/npm.$round.json"
+    "$work/venv/bin/python" "$here/moto_machines.py" "$here/../machines" >"$work/moto.$round.json" 2>"$work/moto.log"
+done
+python3 "$here/ratios.py" "$work" "$rounds" "$@"

@@ -45,6 +45,11 @@ impl SideExit {
         }
     }
 
+    /// Whether it changes neither output nor variables, `ResultPath` aside.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.output.is_none() && self.assign.is_none()
+    }
+
     pub(crate) fn assigned(&self) -> Vec<&str> {
         self.assign
             .as_ref()

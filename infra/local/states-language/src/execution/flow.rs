@@ -7,15 +7,14 @@ use super::{Execution, Extra, Status, ThreadId, Visit, Work};
 use crate::data_flow::Assigned;
 use crate::errors::Failure;
 use crate::history::{Details, Truncated};
-use crate::machine::{State, StateId, StateType, Transition};
+use crate::machine::{State, StateId, StateMachine, StateType, Transition};
 use crate::payload::Payload;
 use crate::states::Kind;
 use crate::{EventDetails, EventType};
 
 impl Execution {
     /// Enters the thread's state, or goes on with what its branches have made.
-    pub(super) fn step(&mut self, thread: ThreadId) {
-        let machine = Arc::clone(&self.machine);
+    pub(super) fn step(&mut self, thread: ThreadId, machine: &StateMachine) {
         let Some(current) = self.threads.get_mut(&thread) else {
             // It has been aborted since it was made ready.
             return;
@@ -53,14 +52,15 @@ impl Execution {
             name: state.name.clone(),
             input: current.input.text().clone(),
         };
-        self.record(thread, entered(state.state_type()), details);
+        let entered_event = self.push(entered(state.state_type()), current.last_event, details);
         let visit = Visit {
-            entered_event: self.last_event(thread),
+            entered_event,
             entered_at: self.now,
             retried: vec![0; state.retriers.len()],
             work: Work::Begun,
         };
         if let Some(current) = self.threads.get_mut(&thread) {
+            current.last_event = entered_event;
             current.visit = Some(visit);
         }
     }
@@ -101,11 +101,13 @@ impl Execution {
             })?,
         };
         limit(&arguments, &state.name)?;
-        let name = match state.flow.is_jsonpath() {
-            true => "afterParameters",
-            false => "afterArguments",
-        };
-        self.inspect(name, &arguments);
+        if self.is_tested() {
+            let name = match state.flow.is_jsonpath() {
+                true => "afterParameters",
+                false => "afterArguments",
+            };
+            self.inspect(name, &arguments);
+        }
         Ok(arguments)
     }
 
@@ -116,13 +118,13 @@ impl Execution {
         state: &State,
         result: Payload,
     ) -> Result<(), Failure> {
-        let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
-            return Ok(());
-        };
         self.inspect("result", &result);
         if state.flow.keeps_result() && !self.is_tested() {
             return self.exit(thread, state, result, Vec::new(), state.next);
         }
+        let Some(input) = self.thread(thread).map(|current| current.input.clone()) else {
+            return Ok(());
+        };
         let result = self.evaluate(thread, input.value(), Extra::default(), |scope| {
             state.flow.result(result, scope)
         })?;
@@ -167,8 +169,10 @@ impl Execution {
             };
             Details::from(details)
         };
-        self.record(thread, exited(state.state_type()), details);
+        let last_event = self.last_event(thread);
+        let left = self.push(exited(state.state_type()), last_event, details);
         if let Some(current) = self.threads.get_mut(&thread) {
+            current.last_event = left;
             for (name, value) in assigned {
                 current.variables.insert(name, value.into());
             }

@@ -157,7 +157,8 @@ fn misses_a_heartbeat_only_when_none_came_in_time() {
         "TimeoutSeconds",
         json!(60),
     ));
-    let mut execution = start(&definition, "{}").expect("the input is JSON");
+    let input = r#"{"QueueUrl": "u", "MessageBody": "b"}"#;
+    let mut execution = start(&definition, input).expect("the input is JSON");
     let effects = execution.effects();
     let Effect::StartTask(task) = &effects[0] else {
         panic!("a task");

@@ -1,5 +1,7 @@
 //! The intrinsic functions on arrays. Called by [`super::Call::evaluate`].
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::{array, integer};
@@ -8,14 +10,14 @@ use crate::jsonpath::equal_numbers;
 /// `States.ArrayRange` makes at most this many items.
 const LONGEST_RANGE: i64 = 1000;
 
-pub(super) fn contains(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn contains(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let found = array(&arguments[0])?
         .iter()
         .any(|item| same(item, &arguments[1]));
     Ok(Value::Bool(found))
 }
 
-pub(super) fn get_item(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn get_item(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let (items, index) = (array(&arguments[0])?, integer(&arguments[1])?);
     usize::try_from(index)
         .ok()
@@ -29,11 +31,11 @@ pub(super) fn get_item(arguments: &[Value]) -> Result<Value, String> {
         })
 }
 
-pub(super) fn length(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn length(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     Ok(json!(array(&arguments[0])?.len()))
 }
 
-pub(super) fn partition(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn partition(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let (items, size) = (array(&arguments[0])?, integer(&arguments[1])?);
     let size = usize::try_from(size)
         .ok()
@@ -46,7 +48,7 @@ pub(super) fn partition(arguments: &[Value]) -> Result<Value, String> {
 }
 
 /// From the first number to the last, both included.
-pub(super) fn range(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn range(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let (first, last, step) = (
         integer(&arguments[0])?,
         integer(&arguments[1])?,
@@ -73,7 +75,7 @@ pub(super) fn range(arguments: &[Value]) -> Result<Value, String> {
         .collect())
 }
 
-pub(super) fn unique(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn unique(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let mut kept: Vec<Value> = Vec::new();
     for item in array(&arguments[0])? {
         if !kept.iter().any(|other| same(item, other)) {

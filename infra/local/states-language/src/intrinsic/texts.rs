@@ -1,5 +1,6 @@
 //! The intrinsic functions on texts and JSON. Called by [`super::Call::evaluate`].
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -24,20 +25,20 @@ fn short(value: &Value) -> Result<&str, String> {
     Ok(text)
 }
 
-pub(super) fn base64_encode(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn base64_encode(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     Ok(Value::String(STANDARD.encode(short(&arguments[0])?)))
 }
 
-pub(super) fn base64_decode(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn base64_decode(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let bytes = STANDARD
         .decode(short(&arguments[0])?)
         .map_err(|error| format!("The input is not valid Base64: {error}"))?;
     Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-pub(super) fn hash(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn hash(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     // Anything but a text is hashed as its JSON.
-    let data = match &arguments[0] {
+    let data = match &*arguments[0] {
         Value::String(_) => short(&arguments[0])?.to_owned(),
         other => other.to_string(),
     };
@@ -62,11 +63,11 @@ pub(super) fn hash(arguments: &[Value]) -> Result<Value, String> {
 }
 
 /// Fields of the second object win; only the shallow mode exists.
-pub(super) fn json_merge(arguments: &[Value]) -> Result<Value, String> {
-    let (Value::Object(first), Value::Object(second)) = (&arguments[0], &arguments[1]) else {
+pub(super) fn json_merge(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
+    let (Value::Object(first), Value::Object(second)) = (&*arguments[0], &*arguments[1]) else {
         return Err("Expected two object arguments".to_owned());
     };
-    match arguments[2] {
+    match *arguments[2] {
         Value::Bool(false) => {}
         Value::Bool(true) => {
             return Err(
@@ -83,7 +84,7 @@ pub(super) fn json_merge(arguments: &[Value]) -> Result<Value, String> {
 }
 
 /// Blank text is null, as AWS has it.
-pub(super) fn string_to_json(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn string_to_json(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let text = text(&arguments[0])?;
     if text.trim().is_empty() {
         return Ok(Value::Null);
@@ -98,7 +99,7 @@ pub(super) fn string_to_json(arguments: &[Value]) -> Result<Value, String> {
 }
 
 /// Splits at every one of the delimiter's characters; empty parts are left out.
-pub(super) fn split(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn split(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let (whole, delimiters) = (text(&arguments[0])?, text(&arguments[1])?);
     Ok(whole
         .split(|character| delimiters.contains(character))
@@ -108,7 +109,7 @@ pub(super) fn split(arguments: &[Value]) -> Result<Value, String> {
 }
 
 /// Puts the arguments into the `{}` of the first. Objects and lists look as Java prints them.
-pub(super) fn format(arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn format(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
     let template = text(&arguments[0])?;
     let mut values = arguments[1..].iter();
     let mut formatted = String::with_capacity(template.len());

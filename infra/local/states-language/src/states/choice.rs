@@ -104,6 +104,10 @@ impl Choice {
                 "Failed to transition out of the state. The state does not point to a next state.",
             ));
         };
+        let silent = chosen.is_none_or(|branch| branch.exit.is_silent());
+        if silent && state.flow.keeps_result() && !execution.is_tested() {
+            return execution.exit(thread, state, input, Vec::new(), Transition::Next(next));
+        }
         // The state's own Assign belongs to its Default.
         let assigned =
             execution.evaluate(

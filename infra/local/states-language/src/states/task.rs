@@ -10,13 +10,13 @@ use crate::errors::{Failure, HEARTBEAT_TIMEOUT, TIMEOUT};
 use crate::execution::{
     Execution, Extra, Purpose, RunningTask, ThreadId, Work, limit, seconds_milliseconds,
 };
-use crate::integrations;
-use crate::machine::State;
+use crate::machine::{QueryLanguage, State};
 use crate::payload::Payload;
 use crate::template::Template;
 use crate::{
     EventDetails, EventType, IntegrationPattern, Resource, StartTask, Status, TaskId, Text,
 };
+use crate::{integration_parameters, integrations};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Task {
@@ -99,6 +99,12 @@ impl Task {
             );
             return None;
         };
+        let field = fields.arguments_field();
+        if let Some(Value::Object(parameters)) = fields.value(field) {
+            for problem in integration_parameters::problems(&resource, parameters) {
+                diagnostics.error(fields.at(field), problem);
+            }
+        }
         Some(Self {
             resource,
             credentials,
@@ -153,6 +159,7 @@ impl Task {
             let message = format!("The activity {arn} does not exist.");
             return Err(execution.runtime_failure(thread, message));
         }
+        self.check(execution, thread, state, &arguments)?;
         let credentials = match &self.credentials {
             Some(template) => Some(execution.evaluate(thread, input.value(), extra, |scope| {
                 evaluate(template, scope)
@@ -195,6 +202,33 @@ impl Task {
         };
         execution.set_work(thread, Work::Task(Box::new(running)));
         Ok(())
+    }
+
+    /// A failure if the resource cannot be called with these.
+    fn check(
+        &self,
+        execution: &Execution,
+        thread: ThreadId,
+        state: &State,
+        arguments: &Payload,
+    ) -> Result<(), Failure> {
+        let problems = match arguments.value() {
+            Value::Object(given) => integration_parameters::problems(&self.resource, given),
+            _ => Vec::new(),
+        };
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let field = match state.query_language() {
+            QueryLanguage::JsonPath => "Parameters",
+            QueryLanguage::Jsonata => "Arguments",
+        };
+        let message = format!(
+            "The {field} '{}' could not be used to start the Task: [{}]",
+            arguments.text(),
+            problems.join(", ")
+        );
+        Err(execution.runtime_failure(thread, message))
     }
 
     /// Something has become of the thread's task.

@@ -100,18 +100,22 @@ async fn executions_of_one_name_run_side_by_side() {
 async fn what_waits_for_somebody_is_refused_in_an_express_machine() {
     let bench = Bench::new();
     let activity = "arn:aws:states:us-east-1:000000000000:activity:a";
-    for resource in [
-        activity,
-        "arn:aws:states:::states:startExecution.sync:2",
-        "arn:aws:states:::lambda:invoke.waitForTaskToken",
+    for (resource, parameters) in [
+        (activity, json!({})),
+        (
+            "arn:aws:states:::states:startExecution.sync:2",
+            json!({"StateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:m"}),
+        ),
+        (
+            "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            json!({"FunctionName": "f"}),
+        ),
     ] {
-        let error = express(&bench, task(resource, json!({})))
-            .await
-            .unwrap_err();
+        let definition = task(resource, parameters);
+        let error = express(&bench, definition.clone()).await.unwrap_err();
         assert_eq!(error.code, "InvalidDefinition");
         assert!(error.message.contains(resource), "{error}");
-        let validate =
-            json!({"definition": task(resource, json!({})).to_string(), "type": "EXPRESS"});
+        let validate = json!({"definition": definition.to_string(), "type": "EXPRESS"});
         let found = bench
             .states("ValidateStateMachineDefinition", validate)
             .await

@@ -65,7 +65,7 @@ async fn what_is_refused_goes_by_its_name_at_aws() {
         ),
         (
             "sqs:sendMessage",
-            json!({"QueueUrl": "http://x/1/q"}),
+            json!({"QueueUrl": "http://x/1/q", "MessageBody": ""}),
             "SQS.AmazonSQSException",
         ),
         (

@@ -141,6 +141,66 @@ async fn functions_are_called_with_their_alias_and_by_parameters() {
 }
 
 #[tokio::test]
+async fn a_function_called_by_parameters_answers_with_lambdas_response() {
+    let bench = Bench::new();
+    bench.function("echo", Ok);
+    let parameters = json!({"FunctionName": "echo", "Payload": {"n": 1}});
+    let ended = bench
+        .run(
+            task("arn:aws:states:::lambda:invoke", parameters),
+            json!({}),
+        )
+        .await;
+    let output: Value = serde_json::from_str(ended["output"].as_str().unwrap()).unwrap();
+    let members: Vec<&String> = output.as_object().unwrap().keys().collect();
+    assert_eq!(
+        members,
+        [
+            "ExecutedVersion",
+            "Payload",
+            "SdkHttpMetadata",
+            "SdkResponseMetadata",
+            "StatusCode"
+        ]
+    );
+    let headers = &output["SdkHttpMetadata"]["HttpHeaders"];
+    for (header, value) in [
+        ("Content-Length", "7"),
+        ("Content-Type", "application/json"),
+        ("X-Amz-Executed-Version", "$LATEST"),
+    ] {
+        assert_eq!(headers[header], value, "{header}");
+        assert_eq!(
+            output["SdkHttpMetadata"]["AllHttpHeaders"][header],
+            json!([value])
+        );
+    }
+    assert_eq!(
+        (&output["StatusCode"], &headers["x-amzn-RequestId"]),
+        (&json!(200), &output["SdkResponseMetadata"]["RequestId"])
+    );
+}
+
+#[tokio::test]
+async fn an_event_is_handed_over_and_its_result_not_waited_for() {
+    let bench = Bench::new();
+    bench.function("fails", |_| Err(("E".to_owned(), "no".to_owned())));
+    let call = |name: &str, kind: &str| {
+        let parameters = json!({"FunctionName": name, "InvocationType": kind, "Payload": {}});
+        task("arn:aws:states:::lambda:invoke", parameters)
+    };
+    let ended = bench.run(call("fails", "Event"), json!({})).await;
+    let output: Value = serde_json::from_str(ended["output"].as_str().unwrap()).unwrap();
+    assert_eq!(output["StatusCode"], 202);
+    assert_eq!(output["SdkHttpMetadata"]["HttpStatusCode"], 202);
+    assert_eq!(output.get("Payload"), None);
+    let ended = bench.run(call("none", "Event"), json!({})).await;
+    assert_eq!(ended["error"], "Lambda.ResourceNotFoundException");
+    let ended = bench.run(call("fails", "DryRun"), json!({})).await;
+    assert!(ended["cause"].as_str().unwrap().contains("DryRun"));
+}
+
+#[tokio::test]
 async fn what_is_not_served_is_refused_by_name() {
     let bench = Bench::new();
     let resource = "arn:aws:states:::aws-sdk:dynamodb:getItem";

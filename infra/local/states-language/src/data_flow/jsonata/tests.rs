@@ -106,7 +106,9 @@ fn gives_a_task_its_arguments_and_keeps_its_result() {
 
 #[test]
 fn hands_on_the_result_or_the_input_where_there_is_no_output() {
-    let task = machine_of(json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}));
+    let task = machine_of(
+        json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f"}),
+    );
     let execution = Driver::start(&task, r#"{"n": 4}"#, |start| {
         assert_eq!(start.arguments, json!({"n": 4}));
         Answer::Succeeds(json!("result"))
@@ -128,7 +130,7 @@ fn hands_on_the_result_or_the_input_where_there_is_no_output() {
 #[test]
 fn shows_a_catcher_the_error_and_retries_a_failed_evaluation() {
     let definition = states(json!({
-        "A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z",
+        "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f", "Next": "Z",
               "Catch": [{"ErrorEquals": ["E"], "Next": "Z", "Assign": {"why": "{% $states.errorOutput.Cause %}"},
                          "Output": {"was": "{% $states.input.n %}", "error": "{% $states.errorOutput.Error %}"}}]},
         "Z": {"Type": "Pass", "Output": "{% $merge([$states.input, {'why': $why}]) %}", "End": true},
@@ -157,7 +159,7 @@ fn shows_a_catcher_the_error_and_retries_a_failed_evaluation() {
 #[test]
 fn names_the_catcher_whose_output_fails() {
     let definition = states(json!({
-        "A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z",
+        "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f", "Next": "Z",
               "Catch": [{"ErrorEquals": ["Other"], "Next": "Z"}, {"ErrorEquals": ["E"], "Next": "Z", "Output": {"a": "{% $none %}"}}]},
         "Z": {"Type": "Succeed"},
     }));
