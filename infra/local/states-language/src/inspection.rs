@@ -40,8 +40,8 @@ pub struct StateTest {
     pub retried: u64,
     /// How many iterations of a Map have failed.
     pub failed_iterations: Option<u64>,
-    /// JSON text that an item reader has read.
-    pub items: Option<String>,
+    /// What an item reader has read: the items as JSON text, or why they cannot be read.
+    pub items: Option<Result<String, String>>,
 }
 
 impl Execution {
@@ -64,7 +64,7 @@ impl Execution {
         failed.unwrap_or_default()
     }
 
-    pub(crate) fn given_items(&self) -> Option<String> {
+    pub(crate) fn given_items(&self) -> Option<Result<String, String>> {
         self.under_test().and_then(|test| test.items.clone())
     }
 

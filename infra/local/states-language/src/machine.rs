@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::data_flow::DataFlow;
 use crate::errors::{Catcher, Retrier};
 use crate::states::Kind;
-use crate::{Diagnostic, Resource, Text, definition};
+use crate::{Diagnostic, ItemFormat, Resource, Text, definition};
 
 /// A state machine whose definition is valid.
 #[derive(Debug, Clone, PartialEq)]
@@ -218,6 +218,14 @@ impl State {
     pub fn resource(&self) -> Option<&Resource> {
         match &self.kind {
             Kind::Task(task) => Some(task.resource()),
+            _ => None,
+        }
+    }
+
+    /// In which format the item reader of a Map state reads.
+    pub fn item_format(&self) -> Option<&ItemFormat> {
+        match &self.kind {
+            Kind::Map(map) => map.item_format(),
             _ => None,
         }
     }

@@ -12,6 +12,8 @@ use crate::failure::ServiceError;
 use crate::interceptor::Call;
 use crate::s3::ListRequest;
 
+/// What AWS says of a document that is neither a list nor an object.
+const NOT_ITERABLE: &str = "Attempting to map over non-iterable node.";
 /// The longest header that AWS reads, in bytes.
 const LONGEST_HEADER: usize = 10_240;
 
@@ -53,9 +55,10 @@ async fn object_items(
     };
     if let ItemFormat::Manifest(_) = &request.format {
         let items = inventory(service, &bytes, most).await?;
+        let items = items.map_err(|failure| about(bucket, key, failure));
         return Some(items.map(Value::Array));
     }
-    Some(parsed(&request.format, &bytes).and_then(|items| cut(items, most)))
+    Some(document(request, bucket, key, &bytes).and_then(|items| cut(items, most)))
 }
 
 /// The first of the items.
@@ -66,7 +69,7 @@ fn cut(items: Value, most: usize) -> Outcome {
             Ok(Value::Array(items))
         }
         Value::Object(members) => Ok(members.into_iter().take(most).collect::<Map<_, _>>().into()),
-        _ => failed("Attempting to map over non-iterable node."),
+        _ => failed(NOT_ITERABLE),
     }
 }
 
@@ -107,7 +110,7 @@ async fn listed_items(
                     Ok(bytes) => bytes,
                     Err(failure) => return Some(Err(failure)),
                 };
-                match parsed(&request.format, &bytes)
+                match document(request, bucket, &object.key, &bytes)
                     .and_then(|found| cut(found, most - items.len()))
                 {
                     Ok(Value::Array(found)) => items.extend(found),
@@ -197,10 +200,7 @@ async fn fetch(
     };
     let bytes = match in_words(service, &call, effect).await? {
         Ok(bytes) => bytes,
-        Err(failure) => {
-            let cause = format!("s3://{bucket}/{key}: {}", failure.cause);
-            return Some(Err(TaskFailure { cause, ..failure }));
-        }
+        Err(failure) => return Some(Err(about(bucket, key, failure))),
     };
     if !key.ends_with(".gz") {
         return Some(Ok(bytes.to_vec()));
@@ -232,6 +232,35 @@ pub(super) async fn in_words<T>(
     answered("S3", result, &service.context.entropy.uuid())
 }
 
+/// The items in an object; the failure names it.
+fn document(request: &ReadItems, bucket: &str, key: &str, bytes: &[u8]) -> Outcome {
+    parsed(&request.format, bytes).map_err(|failure| match failure.cause.as_str() {
+        // AWS says no more.
+        NOT_ITERABLE => failure,
+        _ => about(bucket, key, failure),
+    })
+}
+
+fn about(bucket: &str, key: &str, failure: TaskFailure) -> TaskFailure {
+    let cause = format!("s3://{bucket}/{key}: {}", failure.cause);
+    TaskFailure { cause, ..failure }
+}
+
+/// What TestState was given for an object, as JSON text; or why it cannot be read.
+pub(super) fn read_text(format: &ItemFormat, text: &str) -> Result<String, String> {
+    let bytes = text.as_bytes();
+    let items = match format {
+        // What a listing or an inventory would have named comes as a list.
+        ItemFormat::Listing | ItemFormat::Manifest(_) => {
+            parsed(&ItemFormat::Json { pointer: None }, bytes)
+        }
+        other => parsed(other, bytes),
+    };
+    items
+        .map(|items| items.to_string())
+        .map_err(|failure| failure.cause)
+}
+
 /// The items in a document.
 fn parsed(format: &ItemFormat, bytes: &[u8]) -> Outcome {
     match format {
@@ -244,7 +273,7 @@ fn parsed(format: &ItemFormat, bytes: &[u8]) -> Outcome {
             let pointer = pointer.as_deref().unwrap_or_default();
             match document.pointer(pointer) {
                 Some(items) if items.is_array() || items.is_object() => Ok(items.clone()),
-                Some(_) => failed("Attempting to map over non-iterable node."),
+                Some(_) => failed(NOT_ITERABLE),
                 None => failed(format!(
                     "The ItemsPointer '{pointer}' leads nowhere in the object"
                 )),

@@ -10,7 +10,7 @@ use states_language::{
 use virtual_time::Work;
 
 use super::run::{Run, error_and_cause};
-use super::{StepFunctions, executions, mock, names, required};
+use super::{StepFunctions, executions, item_reader, mock, names, required};
 use crate::failure::ServiceError;
 use crate::function_invoker::Custody;
 
@@ -277,7 +277,10 @@ fn test_of(input: &Value, subject: &Subject, state: &State) -> Result<StateTest,
         variables,
         retried: configuration["retrierRetryCount"].as_u64().unwrap_or(0),
         failed_iterations: configuration["mapIterationFailureCount"].as_u64(),
-        items: text(&configuration["mapItemReaderData"]),
+        items: configuration["mapItemReaderData"]
+            .as_str()
+            .zip(state.item_format())
+            .map(|(text, format)| item_reader::read_text(format, text)),
     })
 }
 

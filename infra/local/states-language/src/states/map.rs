@@ -22,7 +22,7 @@ use crate::payload::{Payload, Shared};
 use crate::scope::MapItem;
 use crate::states::task::Outcome;
 use crate::template::Template;
-use crate::{ChildType, EventDetails, EventType};
+use crate::{ChildType, EventDetails, EventType, ItemFormat};
 
 use distributed::Distributed;
 
@@ -127,6 +127,10 @@ impl Map {
         self.distributed
             .as_ref()
             .is_some_and(Distributed::reads_items)
+    }
+
+    pub(crate) fn item_format(&self) -> Option<&ItemFormat> {
+        self.distributed.as_ref()?.item_format()
     }
 
     /// Something has become of the reading, the children or the writing of a distributed Map.

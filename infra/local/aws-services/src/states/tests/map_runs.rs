@@ -64,6 +64,54 @@ async fn fails_under_one_name_when_the_object_is_not_there() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_told_with_the_object_and_the_place_in_it() {
+    let bench = Bench::new();
+    let rows = json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"});
+    for (key, content, config, says) in [
+        (
+            "a.json",
+            "[1,2",
+            json!({"InputType": "JSON"}),
+            "not valid JSON: EOF while parsing a list at line 1",
+        ),
+        (
+            "b.json",
+            "{\"a\": []}",
+            json!({"InputType": "JSON", "ItemsPointer": "/b"}),
+            "The ItemsPointer '/b' leads nowhere",
+        ),
+        (
+            "c.jsonl",
+            "{}\n\nnope\n",
+            json!({"InputType": "JSONL"}),
+            "Line 3 of the object is not valid JSON",
+        ),
+        ("d.csv", "a,a\n1,2\n", rows, "a"),
+        (
+            "e.json",
+            "{\"files\": []}",
+            json!({"InputType": "MANIFEST"}),
+            "it needs files, fileSchema and destinationBucket",
+        ),
+    ] {
+        put(&bench, key, content).await;
+        let ended = bench.run(map(reader(config, key), pass()), json!({})).await;
+        assert_eq!(ended["error"], "States.ItemReaderFailed", "{key}: {ended}");
+        let cause = ended["cause"].as_str().unwrap();
+        assert!(
+            cause.starts_with(&format!("s3://data/{key}: ")) && cause.contains(says),
+            "{key}: {cause}"
+        );
+    }
+    put(&bench, "number.json", "5").await;
+    let config = json!({"InputType": "JSON"});
+    let ended = bench
+        .run(map(reader(config, "number.json"), pass()), json!({}))
+        .await;
+    assert_eq!(ended["cause"], "Attempting to map over non-iterable node.");
+}
+
+#[tokio::test]
 async fn reads_every_format_that_s3_may_hold() {
     let bench = Bench::new();
     put(&bench, "rows.csv", "id,name\n1,one\n2,two\n").await;

@@ -164,6 +164,57 @@ async fn a_map_shows_its_items_and_limits_and_fails_beyond_them() {
 }
 
 #[tokio::test]
+async fn what_an_item_reader_would_have_read_is_given_in_its_own_format() {
+    let bench = Bench::new();
+    let map = |config: Value, more: Value| {
+        let mut map = json!({"Type": "Map", "End": true,
+            "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config,
+                "Parameters": {"Bucket": "b", "Key": "k"}},
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "In", "States": {"In": {"Type": "Pass", "End": true}}}});
+        for (name, value) in more.as_object().unwrap() {
+            map[name] = value.clone();
+        }
+        map
+    };
+    let given = |data: &str| {
+        json!({"input": "{\"day\": 7}", "mock": {"result": "[0]"},
+            "stateConfiguration": {"mapItemReaderData": data}})
+    };
+    let fields = json!({"ItemSelector": {"n.$": "$$.Map.Item.Value"},
+        "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"day.$": "$.day"}}});
+    let pointed = json!({"InputType": "JSON", "ItemsPointer": "/in/list"});
+    let definition = map(pointed.clone(), fields);
+    let document = given(r#"{"in": {"list": [1, 2, 3]}}"#);
+    let answer = test(&bench, definition.clone(), document).await.unwrap();
+    let data = &answer["inspectionData"];
+    assert_eq!(data["afterItemsPointer"], "[1, 2, 3]");
+    assert_eq!(
+        read(&data["afterItemSelector"]),
+        json!([{"n": 1}, {"n": 2}, {"n": 3}])
+    );
+    assert_eq!(
+        read(&data["afterItemBatcher"]),
+        json!([{"BatchInput": {"day": 7}, "Items": [{"n": 1}, {"n": 2}]},
+            {"BatchInput": {"day": 7}, "Items": [{"n": 3}]}])
+    );
+    let answer = test(&bench, definition, given("[1")).await.unwrap();
+    assert_eq!(
+        (&answer["status"], &answer["error"]),
+        (&json!("FAILED"), &json!("States.ItemReaderFailed"))
+    );
+    let selector = json!({"ItemSelector": {"a.$": "$$.Map.Item.Value.a"}});
+    let rows = json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"});
+    let answer = test(&bench, map(rows, selector), given("a,b\n1,2\n3,4\n"))
+        .await
+        .unwrap();
+    assert_eq!(
+        read(&answer["inspectionData"]["afterItemSelector"]),
+        json!([{"a": "1"}, {"a": "3"}])
+    );
+}
+
+#[tokio::test]
 async fn a_state_inside_a_machine_is_found_at_any_depth_and_sees_variables_and_context() {
     let bench = Bench::new();
     let machine = json!({"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "In",

@@ -22,7 +22,7 @@ use crate::map_effects::ChildType;
 use crate::map_run::{MapRun, MapRunCounts, MapRunLimits, MapRunStatus};
 use crate::payload::Payload;
 use crate::scope::MapItem;
-use crate::{Effect, EventType};
+use crate::{Effect, EventType, ItemFormat};
 
 use results::fail;
 
@@ -84,6 +84,14 @@ fn label_problem(label: &str) -> Option<String> {
 impl Distributed {
     pub(super) fn reads_items(&self) -> bool {
         self.reader.is_some()
+    }
+
+    pub(super) fn item_format(&self) -> Option<&ItemFormat> {
+        self.reader.as_ref().map(ItemReader::format)
+    }
+
+    pub(super) fn batcher(&self) -> Option<&ItemBatcher> {
+        self.batcher.as_ref()
     }
 
     pub(super) fn read(
@@ -227,33 +235,7 @@ impl Distributed {
             return Ok(());
         };
         let (run, input) = (running.run, running.input.clone());
-        let entries: Vec<(Option<String>, Value)> = match items {
-            Value::Array(values) => values.into_iter().map(|value| (None, value)).collect(),
-            Value::Object(members) => members
-                .into_iter()
-                .map(|(key, value)| (Some(key), value))
-                .collect(),
-            _ => {
-                return Err(Failure::new(
-                    ITEM_READER_FAILED,
-                    "Attempting to map over non-iterable node.",
-                ));
-            }
-        };
-        let mut selected = Vec::with_capacity(entries.len());
-        for (index, (key, value)) in entries.into_iter().enumerate() {
-            let item = MapItem {
-                index: index as u64,
-                value: &value,
-                key: key.as_deref(),
-                source: Some(source),
-            };
-            let made = match (&map.item_selector, &key) {
-                (None, Some(key)) => Payload::from(json!({"Key": key, "Value": value})),
-                _ => iteration_input(map, execution, thread, &input, item)?,
-            };
-            selected.push(made);
-        }
+        let selected = selected(map, execution, thread, &input, items, Some(source))?;
         let batches: Vec<Batch> = match &self.batcher {
             None => selected
                 .into_iter()
@@ -288,6 +270,44 @@ impl Distributed {
             .unzip();
         self.go_on(execution, thread)
     }
+}
+
+/// What each child gets, before it is put into batches.
+pub(super) fn selected(
+    map: &Map,
+    execution: &mut Execution,
+    thread: ThreadId,
+    input: &Payload,
+    items: Value,
+    source: Option<&str>,
+) -> Result<Vec<Payload>, Failure> {
+    let entries: Vec<(Option<String>, Value)> = match items {
+        Value::Array(values) => values.into_iter().map(|value| (None, value)).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(key, value)| (Some(key), value))
+            .collect(),
+        _ => {
+            return Err(Failure::new(
+                ITEM_READER_FAILED,
+                "Attempting to map over non-iterable node.",
+            ));
+        }
+    };
+    let mut selected = Vec::with_capacity(entries.len());
+    for (index, (key, value)) in entries.into_iter().enumerate() {
+        let item = MapItem {
+            index: index as u64,
+            value: &value,
+            key: key.as_deref(),
+            source,
+        };
+        selected.push(match (&map.item_selector, &key) {
+            (None, Some(key)) => Payload::from(json!({"Key": key, "Value": value})),
+            _ => iteration_input(map, execution, thread, input, item)?,
+        });
+    }
+    Ok(selected)
 }
 
 fn length(items: &Value) -> u64 {

@@ -40,6 +40,10 @@ enum MaxItems {
 }
 
 impl ItemReader {
+    pub(super) fn format(&self) -> &ItemFormat {
+        &self.format
+    }
+
     pub(super) fn read(mut fields: Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         fields.require(&["Resource"], diagnostics);
         let parameters = fields.template(fields.arguments_field(), diagnostics);

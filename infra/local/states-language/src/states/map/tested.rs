@@ -1,15 +1,15 @@
 //! A Map state under TestState: its items and limits are worked out, and a mock stands for its iterations.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Map, iteration_input};
-use crate::Mock;
-use crate::errors::{EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure};
+use super::Map;
+use super::distributed::{Distributed, selected};
+use crate::errors::{EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure, ITEM_READER_FAILED};
 use crate::execution::{Execution, ThreadId};
 use crate::inspection::spaced;
 use crate::machine::State;
 use crate::payload::Payload;
-use crate::scope::MapItem;
+use crate::{ItemFormat, Mock};
 
 impl Map {
     pub(super) fn run_mocked(
@@ -32,9 +32,7 @@ impl Map {
             execution.inspect_value("toleratedFailurePercentage", || percentage.into());
         }
         let length = items.as_ref().and_then(Value::as_array).map_or(0, Vec::len);
-        if self.item_selector.is_some() {
-            self.inspect_selected(execution, thread, &input, items.as_ref())?;
-        }
+        self.inspect_selected(execution, thread, &input, items.unwrap_or(json!([])))?;
         let failed = execution.failed_iterations();
         let too_many = count.is_some_and(|most| failed > most)
             || percentage.is_some_and(|most| failed as f64 * 100.0 > most * length as f64);
@@ -56,8 +54,16 @@ impl Map {
         input: &Payload,
     ) -> Result<Option<Value>, Failure> {
         if self.reads_items() {
-            let given = execution.given_items();
-            return Ok(given.and_then(|text| serde_json::from_str(&text).ok()));
+            let unreadable = |why: String| Failure::new(ITEM_READER_FAILED, why);
+            let Some(text) = execution.given_items().transpose().map_err(unreadable)? else {
+                return Ok(None);
+            };
+            let items: Value =
+                serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+            if let Some(ItemFormat::Json { pointer: Some(_) }) = self.item_format() {
+                execution.inspect_value("afterItemsPointer", || spaced(&items).into());
+            }
+            return Ok(Some(items));
         }
         let items = self.items(execution, thread, input, self.is_distributed())?;
         if self.items.is_none() {
@@ -66,28 +72,32 @@ impl Map {
         Ok(Some(items))
     }
 
-    /// What the item selector makes of every item.
+    /// What the item selector makes of every item, and the batches that they are put into.
     fn inspect_selected(
         &self,
         execution: &mut Execution,
         thread: ThreadId,
         input: &Payload,
-        items: Option<&Value>,
+        items: Value,
     ) -> Result<(), Failure> {
-        let mut selected = Vec::new();
-        for (index, item) in items
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .enumerate()
-        {
-            let item = MapItem::inline(index as u64, item);
-            let payload = iteration_input(self, execution, thread, input, item)?;
-            selected.push(payload.value().clone());
+        let batcher = self.distributed.as_ref().and_then(Distributed::batcher);
+        if self.item_selector.is_none() && batcher.is_none() {
+            return Ok(());
         }
-        execution.inspect_value("afterItemSelector", || {
-            spaced(&Value::Array(selected)).into()
-        });
+        let selected: Vec<Value> = selected(self, execution, thread, input, items, None)?
+            .iter()
+            .map(|payload| payload.value().clone())
+            .collect();
+        if self.item_selector.is_some() {
+            let shown = spaced(&Value::Array(selected.clone()));
+            execution.inspect_value("afterItemSelector", || shown.into());
+        }
+        if let Some(batcher) = batcher {
+            let batches = batcher.batches(execution, thread, input, selected)?;
+            let inputs = batches.iter().map(|batch| batch.input.value().clone());
+            let shown = spaced(&inputs.collect());
+            execution.inspect_value("afterItemBatcher", || shown.into());
+        }
         Ok(())
     }
 }
