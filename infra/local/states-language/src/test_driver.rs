@@ -32,6 +32,8 @@ pub(crate) struct Driver<'a> {
     hanging: BTreeSet<TaskId>,
     answer: Box<dyn FnMut(&StartTask) -> Answer + 'a>,
     interrupted: bool,
+    /// What an interruption loses, and how many more there are: what has lost something may go round for ever.
+    forget: Option<(fn(&mut Value), usize)>,
     /// What a distributed Map asks for: reading, children, writing.
     asked: VecDeque<Effect>,
     /// What a reader finds; `None` when it fails.
@@ -65,6 +67,7 @@ impl<'a> Driver<'a> {
             hanging: BTreeSet::new(),
             answer: Box::new(answer),
             interrupted: false,
+            forget: None,
             asked: VecDeque::new(),
             items: None,
             children: BTreeMap::new(),
@@ -77,6 +80,13 @@ impl<'a> Driver<'a> {
     /// Writes the execution down and reads it back at every step.
     pub(crate) fn interrupted(mut self) -> Self {
         self.interrupted = true;
+        self
+    }
+
+    /// As `interrupted`, and what was written down loses something.
+    pub(crate) fn forgetting(mut self, forget: fn(&mut Value)) -> Self {
+        self.interrupted = true;
+        self.forget = Some((forget, 150));
         self
     }
 
@@ -139,6 +149,12 @@ impl<'a> Driver<'a> {
         self.take_effects();
         if self.interrupted {
             self.interrupt();
+        }
+        if let Some((_, left)) = &mut self.forget {
+            *left -= 1;
+            if *left == 0 {
+                return false;
+            }
         }
         if let Some(start) = self.tasks.pop_front() {
             let task = start.task;
@@ -271,11 +287,17 @@ impl<'a> Driver<'a> {
     /// Everything but the text of the execution is lost.
     fn interrupt(&mut self) {
         let text = serde_json::to_string(&self.execution).expect("it can be written");
-        self.execution = serde_json::from_str(&text).expect("it can be read");
-        assert_eq!(
-            serde_json::to_string(&self.execution).expect("it can be written"),
-            text
-        );
+        if let Some((forget, _)) = self.forget {
+            let mut document = serde_json::from_str(&text).expect("it is JSON");
+            forget(&mut document);
+            self.execution = serde_json::from_value(document).expect("it can be read");
+        } else {
+            self.execution = serde_json::from_str(&text).expect("it can be read");
+            assert_eq!(
+                serde_json::to_string(&self.execution).expect("it can be written"),
+                text
+            );
+        }
         self.tasks.clear();
         self.asked.clear();
         self.timers.clear();

@@ -443,7 +443,7 @@ fn everything() -> Value {
             "ItemProcessor": {"StartAt": "Work", "States": {
                 "Work": {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": 30,
                     "Retry": [{"ErrorEquals": ["Throttled"], "MaxAttempts": 2}],
-                    "Assign": {"seen": true}, "Next": "Pause"},
+                    "Assign": {"seen.$": "$$.Map.Item.Index"}, "Next": "Pause"},
                 "Pause": {"Type": "Wait", "Seconds": 3, "End": true},
             }}, "Next": "Both"},
         "Both": {"Type": "Parallel", "ResultPath": "$.both", "Branches": [
@@ -479,6 +479,50 @@ fn answers(codes: Vec<u8>) -> impl FnMut(&StartTask) -> Answer {
             3 => Answer::Hangs,
             _ => Answer::Succeeds(json!({"of": start.state_name, "with": start.arguments})),
         }
+    }
+}
+
+/// What the property below looks for: each of these, lost in an interruption, changes what happens.
+#[test]
+fn an_interruption_that_loses_anything_is_noticed() {
+    fn each_thread(document: &mut Value, change: impl Fn(&mut Value)) {
+        let threads = document["threads"].as_object_mut().expect("threads");
+        threads.values_mut().for_each(change);
+    }
+    let losses: [(&str, fn(&mut Value)); 8] = [
+        ("draws", |document| document["random"]["drawn"] = json!(0)),
+        ("timers", |document| document["timers"] = json!({})),
+        ("awaited tasks", |document| document["tasks"] = json!({})),
+        ("events", |document| {
+            document["history"].as_array_mut().expect("a list").pop();
+        }),
+        ("variables", |document| {
+            each_thread(document, |thread| thread["variables"] = json!({}));
+        }),
+        ("items", |document| {
+            each_thread(document, |thread| thread["item"] = json!(null));
+        }),
+        ("last events", |document| {
+            each_thread(document, |thread| thread["last_event"] = json!(1));
+        }),
+        ("retries", |document| {
+            each_thread(document, |thread| {
+                if let Some(retried) = thread["visit"]["retried"].as_array_mut() {
+                    retried.fill(json!(0));
+                }
+            });
+        }),
+    ];
+    let lives: [&[u8]; 3] = [&[7], &[0, 0, 1, 7, 7], &[1, 7, 3, 7]];
+    let input = r#"{"items": [1, 5, 8]}"#;
+    for (what, lose) in losses {
+        let noticed = lives.iter().any(|codes| {
+            let start = || Driver::start(&everything(), input, answers(codes.to_vec()));
+            let whole = start().run();
+            let lossy = start().forgetting(lose).run();
+            whole.history() != lossy.history() || whole.status() != lossy.status()
+        });
+        assert!(noticed, "{what}");
     }
 }
 
