@@ -236,6 +236,7 @@ pub(crate) struct Life<'a> {
 pub(crate) struct Before {
     pub(crate) mails: usize,
     pub(crate) masters: usize,
+    pub(crate) timed_out: usize,
     pub(crate) struck: Vec<Struck>,
 }
 
@@ -440,6 +441,7 @@ impl Life<'_> {
         Before {
             mails: self.timeline.mails().len(),
             masters: self.timeline.executions("master").len(),
+            timed_out: self.timeline.timed_out().len(),
             struck: self.injector.struck(&self.runtime),
         }
     }
@@ -473,6 +475,10 @@ impl Life<'_> {
             return Ok(None);
         };
         self.custody = Some(work);
+        for execution in self.timeline.timed_out().into_iter().skip(before.timed_out) {
+            let what = format!("{execution} had to be timed out: a wait in it has no deadline");
+            self.violate("ends", vec![what]);
+        }
         self.check_one_cluster_at_a_time();
         self.check_clusters(&before).await;
         let rows = self.check_rows(false).await;

@@ -33,6 +33,7 @@ struct State {
     /// Each occurrence as JSON, when that is wanted.
     full: Option<String>,
     mails: Vec<Mail>,
+    timed_out: Vec<String>,
     executions: BTreeMap<String, Started>,
     /// States that each execution has entered before.
     polled: BTreeSet<(String, String)>,
@@ -84,6 +85,11 @@ impl Timeline {
     /// The longest execution of each machine, in seconds of pipeline time.
     pub fn longest(&self) -> BTreeMap<String, i64> {
         self.state.lock().longest.clone()
+    }
+
+    /// Executions that came to the end of their own time, by machine and name.
+    pub(crate) fn timed_out(&self) -> Vec<String> {
+        self.state.lock().timed_out.clone()
     }
 
     /// The executions of a machine, the oldest first.
@@ -199,6 +205,10 @@ impl Observer for Timeline {
                 let seconds = at.duration_since(started.at).as_secs();
                 let longest = state.longest.entry(started.machine.clone()).or_default();
                 *longest = seconds.max(*longest);
+                if status == "TIMED_OUT" {
+                    let name = format!("{} {}", started.machine, started.name);
+                    state.timed_out.push(name);
+                }
                 let told = output.and_then(|output| Some(output["Status"].as_str()?.to_owned()));
                 format!(
                     "{} {} {status} {} {} {}",
