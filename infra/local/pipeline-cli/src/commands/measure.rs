@@ -174,8 +174,11 @@ impl Stage {
         let workers = self
             .answer("add_worker_instances_emr", &on_cluster(json!({})))
             .await?;
-        let master = self.runtime.stack().state_machine("master");
-        let master = master.map(|machine| machine.arn.clone());
+        let machine = |name: &str| {
+            let machine = self.runtime.stack().state_machine(name);
+            machine.map(|machine| machine.arn.clone())
+        };
+        let (master, child) = (machine("master"), machine("add-emr-workers"));
         let input = json!({});
         let execution = self
             .runtime
@@ -196,7 +199,7 @@ impl Stage {
                 "status_step_emr" => on_cluster(json!({ "StepId": step["StepId"] })),
                 "check_duplicate_stepfunction" => json!({ "StateMachineArn": master }),
                 "submit_stepfunction" => {
-                    json!({ "nextStateMachineArn": master, "ExecutionName": "measured" })
+                    json!({ "nextStateMachineArn": child, "ExecutionName": "measured" })
                 }
                 "status_stepfunction" => json!({ "executionArn": execution }),
                 "write_state_info_to_s3" => written.clone(),
