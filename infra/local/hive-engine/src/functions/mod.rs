@@ -11,6 +11,7 @@ mod json;
 mod number;
 pub(crate) mod operator;
 mod pattern;
+mod random;
 mod text;
 mod time;
 mod time_pattern;
@@ -38,6 +39,7 @@ pub(crate) fn scalar_functions(now: i64) -> Vec<Arc<ScalarUDF>> {
         encoding::functions(),
         json::functions(),
         hash::functions(),
+        random::functions(now),
         url::functions(),
         zone::functions(),
         condition::functions(),

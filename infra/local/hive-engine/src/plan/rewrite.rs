@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, Spanned, TableAlias, TableFactor, VisitMut, VisitorMut,
+    Expr, Ident, ObjectName, Query, Select, SetExpr, SetOperator, Spanned, TableAlias, TableFactor,
+    VisitMut, VisitorMut,
 };
 
 use super::{expression, select};
@@ -199,6 +200,20 @@ pub(super) fn placed(failure: Failure, name: &ObjectName) -> Failure {
     }
 }
 
+/// MINUS is EXCEPT by another name, which DataFusion does not know.
+fn minus_as_except(body: &mut SetExpr) {
+    if let SetExpr::SetOperation {
+        op, left, right, ..
+    } = body
+    {
+        if *op == SetOperator::Minus {
+            *op = SetOperator::Except;
+        }
+        minus_as_except(left);
+        minus_as_except(right);
+    }
+}
+
 fn flow(result: Result<(), Failure>) -> ControlFlow<Failure> {
     match result {
         Ok(()) => ControlFlow::Continue(()),
@@ -216,6 +231,7 @@ impl VisitorMut for Rewriter<'_> {
             .flat_map(|with| &with.cte_tables)
             .map(|table| table.alias.name.value.to_lowercase());
         self.common.push(names.collect());
+        minus_as_except(&mut query.body);
         flow(select::rewrite_query(query))
     }
 

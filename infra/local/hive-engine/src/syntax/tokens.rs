@@ -209,11 +209,20 @@ pub(crate) fn parse_query(tokens: &[TokenWithSpan], text: &str) -> Result<Query,
     let next = parser.peek_token();
     match next.token {
         Token::EOF => Ok(*query),
+        _ if has_transform(tokens) => Err(Failure::unsupported("TRANSFORM")),
         found => Err(Failure::Syntax {
             message: format!("expected the end of the statement, found: {found}"),
             offset: Some(offset_of(text, next.span.start)),
         }),
     }
+}
+
+/// Whether rows go through a program: `TRANSFORM (…) USING '…'`, or MAP or REDUCE in its place.
+fn has_transform(tokens: &[TokenWithSpan]) -> bool {
+    tokens.windows(2).any(|pair| {
+        let using = matches!(&pair[0].token, Token::Word(word) if word.value == "using");
+        using && matches!(pair[1].token, Token::SingleQuotedString(_))
+    })
 }
 
 /// sqlparser writes the place into its message; it is cut out again.
