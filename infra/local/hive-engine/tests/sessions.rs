@@ -218,7 +218,7 @@ async fn a_wrong_name_is_found_in_the_script_and_a_close_one_suggested() {
         ),
         (
             "select c.name\nfrom country c join other o on code = o.code",
-            "1:1",
+            "2:32",
             "the column code is ambiguous: several tables have it, so write the table's name before it",
         ),
         (

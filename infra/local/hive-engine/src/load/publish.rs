@@ -80,6 +80,35 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_is_exchanged_while_it_is_listed_is_never_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("t");
+        fs::create_dir(&table).unwrap();
+        fs::write(table.join("a"), "0").unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 0..2000 {
+                    let fresh = folder.path().join(format!("fresh-{turn}"));
+                    fs::create_dir(&fresh).unwrap();
+                    fs::write(fresh.join("a"), "1").unwrap();
+                    replace(&fresh, &table).unwrap();
+                    fs::remove_dir_all(&fresh).unwrap();
+                }
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(
+                    crate::tables::files::data_files(&table, false)
+                        .unwrap()
+                        .len(),
+                    1
+                );
+            }
+        });
+    }
+
+    #[test]
     fn adding_never_replaces_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("t");

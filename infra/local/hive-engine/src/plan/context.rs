@@ -1,6 +1,7 @@
 //! A session of DataFusion for one statement: limits, functions, Hive's settings, and just the tables that the query names.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,7 +15,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::parser::Statement as EngineStatement;
-use sqlparser::ast::{Query, Statement};
+use sqlparser::ast::{Expr, Query, Statement, visit_expressions};
+use sqlparser::tokenizer::Location;
 
 use super::operators::HiveOperators;
 use super::rewrite::rewrite;
@@ -95,7 +97,7 @@ impl PlannedQuery {
 /// For tables, columns and functions that do not exist, types that do not fit, and what is not supported.
 pub(crate) async fn plan(
     context: &PlanContext<'_>,
-    query: &Query,
+    written: &Query,
 ) -> Result<PlannedQuery, Failure> {
     let (scalars, aggregates, windows) = (
         scalar_functions(context.now),
@@ -116,7 +118,7 @@ pub(crate) async fn plan(
                 .flat_map(|function| named(function.name(), function.aliases())),
         )
         .collect();
-    let mut query = query.clone();
+    let mut query = written.clone();
     let needs = rewrite(&mut query, context.metastore, context.database, &names)?;
     let scanned_bytes = Arc::new(AtomicU64::new(0));
     let catalog = MemoryCatalogProvider::new();
@@ -158,10 +160,14 @@ pub(crate) async fn plan(
         .catalog_list()
         .register_catalog(CATALOG.to_owned(), Arc::new(catalog));
     let statement = EngineStatement::Statement(Box::new(Statement::Query(Box::new(query))));
-    let plan = state
-        .statement_to_plan(statement)
-        .await
-        .map_err(failure_of)?;
+    let plan = state.statement_to_plan(statement).await.map_err(|error| {
+        let place = place_of_ambiguous(&error, written);
+        let failure = failure_of(error);
+        match place {
+            Some(place) => failure.at(place.line, place.column),
+            None => failure,
+        }
+    })?;
     Ok(PlannedQuery {
         state,
         plan,
@@ -169,6 +175,21 @@ pub(crate) async fn plan(
         parallelism: context.parallelism,
         reads,
     })
+}
+
+/// Where the column stands that several tables have: DataFusion says it of those in a list and not of those in a condition.
+fn place_of_ambiguous(error: &DataFusionError, query: &Query) -> Option<Location> {
+    let DataFusionError::SchemaError(error, _) = error.find_root() else {
+        return None;
+    };
+    let SchemaError::AmbiguousReference { field } = error.as_ref() else {
+        return None;
+    };
+    let found = visit_expressions(query, |expression| match expression {
+        Expr::Identifier(name) if name.value == field.name => ControlFlow::Break(name.span.start),
+        _ => ControlFlow::Continue(()),
+    });
+    found.break_value()
 }
 
 fn named(name: &str, aliases: &[String]) -> Vec<String> {

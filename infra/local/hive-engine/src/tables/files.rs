@@ -1,7 +1,8 @@
 //! The data files of a directory. Names that begin with `_` or `.` are no data, as everywhere in Hadoop.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
@@ -25,9 +26,23 @@ pub(crate) fn is_hidden(name: &str) -> bool {
 /// # Errors
 /// A folder that holds data is refused, unless `recursive`: its rows would be missing without a word.
 pub(crate) fn data_files(directory: &Path, recursive: bool) -> Result<Vec<DataFile>, Failure> {
-    let mut found = Vec::new();
-    collect(directory, "", recursive, &mut found)?;
-    Ok(found)
+    loop {
+        // As long as it is open, no other directory gets its number.
+        let opened = File::open(directory).ok();
+        let before = opened.as_ref().and_then(|opened| opened.metadata().ok());
+        let mut found = Vec::new();
+        let collected = collect(directory, "", recursive, &mut found);
+        let after = fs::metadata(directory).ok();
+        // A load that exchanges the directory meanwhile empties the one that was listed.
+        if before.as_ref().map(identity) == after.as_ref().map(identity) {
+            return collected.map(|()| found);
+        }
+    }
+}
+
+/// Device and number.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 fn collect(
