@@ -43,6 +43,8 @@ struct RunState {
     observed: usize,
     /// Its end has been dealt with.
     closed: bool,
+    /// It had ended when it was written down for the first time.
+    written: bool,
     timers: BTreeMap<TimerId, (Ticket, AbortHandle)>,
     /// Executions that tasks wait for (`.sync`), by ARN.
     children: BTreeMap<TaskId, String>,
@@ -155,6 +157,7 @@ impl Run {
                 execution,
                 observed: 0,
                 closed: false,
+                written: false,
                 timers: BTreeMap::new(),
                 children: BTreeMap::new(),
                 processors: BTreeMap::new(),
@@ -319,9 +322,16 @@ impl StepFunctions {
     /// Makes a new execution known and lets it take its first steps.
     pub(super) fn begin(self: &Arc<Self>, run: &Arc<Run>, work: &Work) -> Result<(), StartError> {
         if run.kept {
+            let mut state = run.state.lock();
             self.run_documents
-                .write(&run.arn, &run.stored(&run.state.lock().execution))?;
-            run.state.lock().journal = Some(Journal::create(&self.run_documents, &run.arn)?);
+                .write(&run.arn, &run.stored(&state.execution))?;
+            match state.execution.status() {
+                Status::Running => {
+                    state.journal = Some(Journal::create(&self.run_documents, &run.arn)?);
+                }
+                // It never waited for anything: there is nothing to add.
+                _ => state.written = true,
+            }
         }
         self.archive.remove(&run.arn);
         self.runs.lock().insert(run.arn.clone(), Arc::clone(run));
@@ -396,7 +406,7 @@ impl StepFunctions {
             self.call_off(timer);
         }
         given_up.extend(std::mem::take(&mut state.children).into_values());
-        let written = match run.kept {
+        let written = match run.kept && !std::mem::take(&mut state.written) {
             true => self
                 .run_documents
                 .write(&run.arn, &run.stored(&state.execution)),
