@@ -1,9 +1,11 @@
 //! The S3 integration of tasks (`aws-sdk:s3:…`): the actions that state machines need, in the SDK's JSON shapes.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use crate::failure::ServiceError;
-use crate::s3::{Condition, ListRequest, PutOptions, ReadConditions, S3};
+use crate::s3::{Attributes, Condition, ListRequest, ObjectHead, PutOptions, ReadConditions, S3};
 
 /// Carries out one action, named as AWS names it.
 pub(super) async fn call(s3: &S3, action: &str, input: &Value) -> Result<Value, ServiceError> {
@@ -114,11 +116,47 @@ async fn list(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
 async fn head(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
     known("HeadObject", input, &["Bucket", "Key"])?;
     let head = s3.head(text(input, "Bucket")?, text(input, "Key")?).await?;
-    Ok(json!({
-        "ContentLength": head.size,
-        "ETag": format!("\"{}\"", head.etag),
-        "LastModified": head.last_modified,
-    }))
+    Ok(described(&head).into())
+}
+
+/// What is told of an object, in the SDK's order.
+fn described(head: &ObjectHead) -> Map<String, Value> {
+    let attributes = &head.attributes;
+    let mut told = Map::new();
+    let mut tell = |member: &str, value: Value| {
+        told.insert(member.to_owned(), value);
+    };
+    tell("AcceptRanges", "bytes".into());
+    for (member, value) in [
+        ("CacheControl", &attributes.cache_control),
+        ("ContentDisposition", &attributes.content_disposition),
+        ("ContentEncoding", &attributes.content_encoding),
+        ("ContentLanguage", &attributes.content_language),
+    ] {
+        if let Some(value) = value {
+            tell(member, value.as_str().into());
+        }
+    }
+    tell("ContentLength", head.size.into());
+    let content_type = attributes.content_type.as_deref();
+    tell(
+        "ContentType",
+        content_type.unwrap_or("binary/octet-stream").into(),
+    );
+    tell("ETag", format!("\"{}\"", head.etag).into());
+    tell("LastModified", json!(head.last_modified));
+    tell("Metadata", json!(attributes.metadata));
+    tell("ServerSideEncryption", encryption(head).into());
+    if let Some(class) = &attributes.storage_class {
+        tell("StorageClass", class.as_str().into());
+    }
+    told
+}
+
+/// S3 encrypts everything, with its own keys unless it is told otherwise.
+fn encryption(head: &ObjectHead) -> &str {
+    let asked = head.attributes.server_side_encryption.as_deref();
+    asked.unwrap_or("AES256")
 }
 
 async fn get(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
@@ -126,12 +164,9 @@ async fn get(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
     let object = s3.get(text(input, "Bucket")?, text(input, "Key")?).await?;
     let head = object.head.clone();
     let bytes = object.into_bytes()?;
-    Ok(json!({
-        "Body": String::from_utf8_lossy(&bytes),
-        "ContentLength": head.size,
-        "ETag": format!("\"{}\"", head.etag),
-        "LastModified": head.last_modified,
-    }))
+    let mut told = described(&head);
+    told.shift_insert(1, "Body".to_owned(), String::from_utf8_lossy(&bytes).into());
+    Ok(told.into())
 }
 
 async fn put(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
@@ -142,9 +177,14 @@ async fn put(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
             "Bucket",
             "Key",
             "Body",
+            "CacheControl",
+            "ContentDisposition",
+            "ContentEncoding",
+            "ContentLanguage",
             "ContentType",
             "IfNoneMatch",
             "IfMatch",
+            "Metadata",
         ],
     )?;
     // A body that is not text is written as the JSON that it is.
@@ -153,11 +193,43 @@ async fn put(s3: &S3, input: &Value) -> Result<Value, ServiceError> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let options = PutOptions::when(condition(input)?);
+    let given = |member: &str| input[member].as_str().map(str::to_owned);
+    let attributes = Attributes {
+        cache_control: given("CacheControl"),
+        content_disposition: given("ContentDisposition"),
+        content_encoding: given("ContentEncoding"),
+        content_language: given("ContentLanguage"),
+        content_type: given("ContentType"),
+        metadata: metadata(input)?,
+        ..Attributes::default()
+    };
+    let options = PutOptions {
+        condition: condition(input)?,
+        attributes,
+    };
     let head = s3
         .put(text(input, "Bucket")?, text(input, "Key")?, body, options)
         .await?;
-    Ok(json!({"ETag": format!("\"{}\"", head.etag)}))
+    Ok(json!({
+        "ETag": format!("\"{}\"", head.etag),
+        "ServerSideEncryption": encryption(&head),
+    }))
+}
+
+fn metadata(input: &Value) -> Result<BTreeMap<String, String>, ServiceError> {
+    let refused =
+        || ServiceError::validation("the parameter Metadata must be an object of strings");
+    match &input["Metadata"] {
+        Value::Null => Ok(BTreeMap::new()),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| {
+                let value = value.as_str().ok_or_else(refused)?;
+                Ok((name.to_lowercase(), value.to_owned()))
+            })
+            .collect(),
+        _ => Err(refused()),
+    }
 }
 
 async fn delete(s3: &S3, input: &Value) -> Result<Value, ServiceError> {

@@ -324,7 +324,8 @@ async fn objects_are_reached_and_missed_under_the_sdks_names() {
         parameters["Bucket"] = "bucket".into();
         task(&format!("arn:aws:states:::aws-sdk:s3:{action}"), parameters)
     };
-    let put = json!({"Key": "runs/a.loaded", "Body": {"rows": 1}, "IfNoneMatch": "*"});
+    let put = json!({"Key": "runs/a.loaded", "Body": {"rows": 1}, "IfNoneMatch": "*",
+        "ContentType": "application/json", "Metadata": {"By": "me"}});
     assert_eq!(
         bench.run(call("putObject", put.clone()), json!({})).await["status"],
         "SUCCEEDED"
@@ -350,8 +351,16 @@ async fn objects_are_reached_and_missed_under_the_sdks_names() {
             json!({}),
         )
         .await;
-    let output: Value = serde_json::from_str(ended["output"].as_str().unwrap()).unwrap();
-    assert_eq!(output["Body"], "{\"rows\":1}");
+    let mut output: Value = serde_json::from_str(ended["output"].as_str().unwrap()).unwrap();
+    output["LastModified"] = json!("then");
+    output["ETag"] = json!("tag");
+    assert_eq!(
+        output.to_string(),
+        json!({"AcceptRanges": "bytes", "Body": "{\"rows\":1}", "ContentLength": 10,
+            "ContentType": "application/json", "ETag": "tag", "LastModified": "then", "Metadata": {"by": "me"},
+            "ServerSideEncryption": "AES256"})
+        .to_string()
+    );
     let ended = bench
         .run(
             call("listObjectsV2", json!({"Prefix": "runs/", "MaxKeys": 1})),
