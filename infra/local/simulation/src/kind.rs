@@ -157,6 +157,20 @@ impl Kind {
         )
     }
 
+    /// Whether it strikes a call or an invocation, and nothing else.
+    pub(crate) fn strikes_one_call(self) -> bool {
+        matches!(self.target(), Target::Call | Target::Function)
+    }
+
+    /// Whether the same call or invocation may well succeed the next time.
+    pub(crate) fn passes(self) -> bool {
+        self.strikes_one_call()
+            && !matches!(
+                self,
+                Kind::Deny | Kind::MalformedAnswer | Kind::UnexpectedStatus
+            )
+    }
+
     /// The fields that may say where and how it strikes.
     pub fn fields(self) -> &'static [&'static str] {
         match self {
@@ -179,17 +193,6 @@ impl Kind {
     }
 }
 
-const CALL: &[&str] = &[
-    "service",
-    "action",
-    "function",
-    "machine",
-    "state",
-    "table",
-    "nth",
-    "times",
-    "after_seconds",
-];
 const CALL_WITH_CODE: &[&str] = &[
     "service",
     "action",
@@ -202,6 +205,7 @@ const CALL_WITH_CODE: &[&str] = &[
     "after_seconds",
     "code",
 ];
+const CALL: &[&str] = CALL_WITH_CODE.split_at(CALL_WITH_CODE.len() - 1).0;
 const FUNCTION: &[&str] = &[
     "function",
     "machine",

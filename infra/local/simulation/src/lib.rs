@@ -10,6 +10,7 @@
 pub mod campaign;
 mod director;
 pub mod draw;
+mod excuses;
 pub mod injector;
 pub mod kind;
 pub mod life;

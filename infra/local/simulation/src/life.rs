@@ -279,17 +279,17 @@ impl Life<'_> {
         let mut remedies = load.remedies.into_iter();
         let mut next = master(load.input.clone());
         for attempt in 1.. {
-            let struck_before = self.injector.hits(&self.runtime);
+            let struck_before = self.injector.struck(&self.runtime);
             let mails_before = self.timeline.mails().len();
             let clusters_before = self.runtime.services().emr.clusters().len();
             let Some(outcome) = self.start(next.machine, &next.input).await? else {
                 return Ok(false);
             };
-            let struck = self.injector.hits(&self.runtime) > struck_before;
+            let is_excused = self.is_excused(&struck_before);
             let removed = self
                 .remove_what_the_mail_names(&outcome, mails_before)
                 .await;
-            self.check_outcome(&next, &outcome, struck || removed, clusters_before);
+            self.check_outcome(&next, &outcome, is_excused || removed, clusters_before);
             if !self.record.violations.is_empty() {
                 return Ok(true);
             }
@@ -306,7 +306,8 @@ impl Life<'_> {
                 return Ok(true);
             }
             self.configure(Configuration::Kept).await;
-            self.correct_staged_files(&load.batch).await?;
+            self.correct_staged_files(&load.batch, load.is_misdated)
+                .await?;
             let remedy = remedies.next().unwrap_or(Remedy::Resume);
             next = match &remedy {
                 Remedy::Again => master(json!({"BatchId": load.batch})),
@@ -354,7 +355,7 @@ impl Life<'_> {
         &mut self,
         start: &Start,
         outcome: &ExecutionOutcome,
-        struck: bool,
+        is_excused: bool,
         clusters_before: usize,
     ) {
         let is_blocked = self.is_blocked();
@@ -373,12 +374,12 @@ impl Life<'_> {
             }
             return;
         }
-        if !struck && !is_blocked && !is_broken {
-            let what = format!("{run}, although nothing went wrong during it");
+        if !is_excused && !is_blocked && !is_broken {
+            let what = format!("{run}, although nothing struck that may fail it");
             self.violate("reruns", vec![what]);
         }
         let clusters = self.runtime.services().emr.clusters().len();
-        if is_broken && !struck && clusters > clusters_before {
+        if is_broken && !is_excused && clusters > clusters_before {
             let what = format!("{run}, with a cluster, although the configuration is broken");
             self.violate("clusters", vec![what]);
         }

@@ -75,22 +75,33 @@ impl Life<'_> {
             .any(|count| *count > self.rejected_rows_allowed)
     }
 
-    /// Corrects the present load's files that have been staged; those that still are in landing are not looked at.
-    pub(crate) async fn correct_staged_files(&mut self, batch: &str) -> Result<(), RuntimeError> {
+    /// Corrects the present load's files that have been staged, as long as their table is not loaded; those that still are
+    /// in landing are not looked at.
+    pub(crate) async fn correct_staged_files(
+        &mut self,
+        batch: &str,
+        is_misdated: bool,
+    ) -> Result<(), RuntimeError> {
         let bucket = self.runtime.bucket()?.to_owned();
         let s3 = std::sync::Arc::clone(&self.runtime.services().s3);
         let mut corrected = Vec::new();
         for file in self.landed.last_mut().into_iter().flatten() {
-            if file.bad.is_empty() {
-                continue;
-            }
             let (kind, table) = (&file.table.kind, &file.table.name);
             let key = format!("staging/{kind}/{table}/batch_id={batch}/{}", file.name());
             if s3.get(&bucket, &key).await.is_err() {
                 continue;
             }
+            let ledger = format!("runs/batch_id={batch}/{kind}.{table}.loaded");
+            if s3.get(&bucket, &ledger).await.is_ok() {
+                continue;
+            }
             let mut better = file.clone();
             better.correct();
+            let may_be_dated = is_misdated && kind == "fact" && file.withdrawn.is_empty();
+            let is_dated = may_be_dated && better.date_anew();
+            if file.bad.is_empty() && !is_dated {
+                continue;
+            }
             let put = s3.put(&bucket, &key, better.content(), PutOptions::default());
             if put.await.is_ok() {
                 *file = better;

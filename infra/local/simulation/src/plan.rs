@@ -27,6 +27,8 @@ pub(crate) struct Load {
     pub(crate) files: Vec<LandedFile>,
     /// What has become of the configuration when it begins.
     pub(crate) configuration: Configuration,
+    /// Whether a person who corrects staged files finds rows of the wrong day, too.
+    pub(crate) is_misdated: bool,
     /// What people do after the first failure, the second, and so on.
     pub(crate) remedies: Vec<Remedy>,
     /// What people start afterwards, one after another, for no good reason: it must do no harm.
@@ -111,7 +113,9 @@ impl Plan {
             while entropy.below(3) == 0 && afterwards.len() < 2 {
                 afterwards.push(deed(&batch, &entropy));
             }
+            let is_misdated = entropy.below(4) == 0;
             Load {
+                is_misdated,
                 input: json!({"BatchId": batch}),
                 batch,
                 files,

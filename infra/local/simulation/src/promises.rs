@@ -4,7 +4,6 @@
 use aws_services::deadline::reached;
 use embedded_runtime::{ExecutionOutcome, RuntimeError};
 
-use crate::campaign::MAILER;
 use crate::injector::{Hit, Struck};
 use crate::kind::Kind;
 use crate::life::{Before, Life, told};
@@ -203,8 +202,7 @@ impl Life<'_> {
     /// What one hit may have done to a mail.
     fn effect(&self, fault: &Struck, hit: &Hit) -> Effect {
         let sight = &hit.sight;
-        let place = (sight.machine.clone(), sight.state.clone());
-        let is_at_mail = sight.function == MAILER || self.world.mail_states.contains(&place);
+        let is_at_mail = self.is_at_the_mail(hit);
         if fault.kind == Kind::Abort {
             return match (is_at_mail, sight.machine.as_str()) {
                 // Whoever stops the one that cleans up and mails does its work.

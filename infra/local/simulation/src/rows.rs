@@ -58,7 +58,7 @@ pub(crate) async fn check(
             })
             .collect();
         let mut problems = if sample.table.kind == "fact" {
-            fact_problems(&place, &loads)
+            fact_problems(&place, &loads, settled)
         } else {
             dimension_problems(&place, &loads, settled)
         };
@@ -85,6 +85,8 @@ pub(crate) async fn check(
 #[derive(Debug, Default)]
 struct Load {
     rows: Vec<Row>,
+    /// What a person has taken out of its files after a run that failed: gone once the load has been run again.
+    withdrawn: Vec<Row>,
     /// The marks of its bad lines.
     bad: Vec<String>,
     /// Whether these are more than are allowed: none of its rows may be published.
@@ -96,6 +98,8 @@ impl Load {
         let mut load = Self::default();
         for file in files {
             load.rows.extend(file.rows.iter().map(|row| spelled(row)));
+            load.withdrawn
+                .extend(file.withdrawn.iter().map(|row| spelled(row)));
             load.bad
                 .extend(file.bad.iter().map(|line| line.mark.clone()));
         }
@@ -130,7 +134,7 @@ fn bad_line_problems(place: &Whereabouts, loads: &[Load]) -> Vec<String> {
     problems
 }
 
-fn fact_problems(place: &Whereabouts, loads: &[Load]) -> Vec<String> {
+fn fact_problems(place: &Whereabouts, loads: &[Load], settled: bool) -> Vec<String> {
     let mut problems = Vec::new();
     let mut expected: BTreeMap<&Row, u32> = BTreeMap::new();
     for load in loads.iter().filter(|load| load.is_blocked) {
@@ -169,7 +173,12 @@ fn fact_problems(place: &Whereabouts, loads: &[Load]) -> Vec<String> {
         }
     }
     for row in place.production.keys() {
-        if !expected.contains_key(row) {
+        let is_withdrawn = loads.iter().any(|load| load.withdrawn.contains(row));
+        if is_withdrawn && settled {
+            problems.push(format!(
+                "in production, although its file was corrected: {row}"
+            ));
+        } else if !is_withdrawn && !expected.contains_key(row) {
             problems.push(format!("in production, but was never landed: {row}"));
         }
     }
@@ -387,8 +396,8 @@ mod tests {
             ..Whereabouts::default()
         };
         assert_eq!(bad_line_problems(&place, &[spoiled(false)]).len(), 1);
-        assert!(fact_problems(&place, &[spoiled(false)]).is_empty());
-        assert_eq!(fact_problems(&place, &[spoiled(true)]).len(), 1);
+        assert!(fact_problems(&place, &[spoiled(false)], false).is_empty());
+        assert_eq!(fact_problems(&place, &[spoiled(true)], false).len(), 1);
         assert_eq!(dimension_problems(&place, &[spoiled(true)], false).len(), 1);
         let place = Whereabouts {
             rejected: "part-0\t12\ttoo many columns\t\"bad-1-1\"".to_owned(),
@@ -404,7 +413,7 @@ mod tests {
             archive: rows(&["c"]),
             ..Whereabouts::default()
         };
-        let problems = fact_problems(&place, &[load(&["a", "b"]), load(&["c"])]);
+        let problems = fact_problems(&place, &[load(&["a", "b"]), load(&["c"])], false);
         assert_eq!(problems.len(), 3, "{problems:?}");
         assert!(problems[0].starts_with("2 times in production"));
         assert!(problems[1].contains("waits nowhere (its file is in the archive): c"));
@@ -417,7 +426,23 @@ mod tests {
             staging: rows(&["a"]),
             ..Whereabouts::default()
         };
-        assert!(fact_problems(&place, &[load(&["a"])]).is_empty());
+        assert!(fact_problems(&place, &[load(&["a"])], false).is_empty());
+    }
+
+    #[test]
+    fn a_row_that_was_corrected_away_may_stay_until_the_load_has_been_run_again() {
+        let place = Whereabouts {
+            production: rows(&["a|1"]),
+            staging: rows(&["a|2"]),
+            ..Whereabouts::default()
+        };
+        let corrected = Load {
+            withdrawn: vec!["a|1".to_owned()],
+            ..load(&["a|2"])
+        };
+        let problems = |settled| fact_problems(&place, std::slice::from_ref(&corrected), settled);
+        assert!(problems(false).is_empty());
+        assert!(problems(true)[0].contains("although its file was corrected: a|1"));
     }
 
     #[test]

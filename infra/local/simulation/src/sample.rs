@@ -65,8 +65,26 @@ pub struct LandedFile {
     pub rows: Vec<Vec<String>>,
     /// Its lines that cannot.
     pub bad: Vec<BadLine>,
+    /// Rows that it had before a person corrected it.
+    pub withdrawn: Vec<Vec<String>>,
     /// Whether it is packed.
     pub zipped: bool,
+}
+
+/// The day to which rows are moved; no sample has it.
+const RIGHT_DAY: &str = "2026-12-24";
+
+/// Whether a text begins as `2026-11-16` does.
+fn begins_with_a_day(text: &str) -> bool {
+    let day = text.get(..RIGHT_DAY.len()).unwrap_or_default();
+    day.chars()
+        .zip(RIGHT_DAY.chars())
+        .all(|(own, model)| match model {
+            '-' => own == '-',
+            _ => own.is_ascii_digit(),
+        })
+        && day.len() == RIGHT_DAY.len()
+        && day != RIGHT_DAY
 }
 
 /// A line that no table takes.
@@ -189,6 +207,7 @@ impl TableSample {
                 columns: self.columns.clone(),
                 rows: rows.to_vec(),
                 bad: Vec::new(),
+                withdrawn: Vec::new(),
                 zipped,
             }
         });
@@ -225,6 +244,20 @@ impl LandedFile {
     /// Makes every bad line the row that it should have been.
     pub(crate) fn correct(&mut self) {
         self.rows.extend(self.bad.drain(..).map(|line| line.meant));
+    }
+
+    /// Moves the last row to a day of its own, as if it had been dated wrongly. Returns whether it has a day.
+    pub(crate) fn date_anew(&mut self) -> bool {
+        let Some(row) = self.rows.last_mut() else {
+            return false;
+        };
+        let withdrawn = row.clone();
+        let Some(value) = row.iter_mut().find(|value| begins_with_a_day(value)) else {
+            return false;
+        };
+        value.replace_range(..RIGHT_DAY.len(), RIGHT_DAY);
+        self.withdrawn.push(withdrawn);
+        true
     }
 
     /// The name of the file alone.
