@@ -14,7 +14,7 @@ const limited = (promise) =>
     new Promise((_, reject) => setTimeout(() => reject(new Error("it does not end")), 10_000).unref()),
   ]);
 const results = {};
-for (const file of readdirSync(process.argv[2]).sort()) {
+for (const file of readdirSync(process.argv[2]).sort().filter((name) => name.endsWith(".asl.json"))) {
   const name = file.replace(".asl.json", "");
   try {
     const definition = JSON.parse(readFileSync(join(process.argv[2], file), "utf8"));
