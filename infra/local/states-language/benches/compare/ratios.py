@@ -71,7 +71,7 @@ def main():
     for other in OTHERS:
         for name, row in machines.items():
             if "cannot" in row[other]:
-                print(f"{other} cannot run {name}: {row[other]['cannot'][:56]}")
+                print(f"{other} cannot run {name}: {row[other]['cannot']}"[:80])
 
 
 main()
