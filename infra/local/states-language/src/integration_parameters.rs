@@ -18,7 +18,13 @@ const ACTIONS: &[Action] = &[
         service: "lambda",
         name: "invoke",
         required: &["FunctionName"],
-        optional: Some(&["ClientContext", "InvocationType", "Payload", "Qualifier"]),
+        optional: Some(&[
+            "ClientContext",
+            "InvocationType",
+            "LogType",
+            "Payload",
+            "Qualifier",
+        ]),
     },
     Action {
         service: "states",

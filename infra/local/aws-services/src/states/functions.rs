@@ -1,5 +1,7 @@
 //! Functions as tasks: by their ARN, and by `lambda:invoke`. `tasks` and `queue_and_bus` call it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use virtual_time::Work;
@@ -90,8 +92,13 @@ impl StepFunctions {
         let outcome = outcome.and_then(|outcome| {
             let version = outcome.executed_version.clone();
             let length = outcome.payload.len();
+            let log = (parameters["LogType"] == "Tail").then(|| STANDARD.encode(&outcome.log_tail));
             let payload = result_of(outcome)?;
-            let answer = json!({"ExecutedVersion": version, "Payload": payload});
+            let mut answer = json!({"ExecutedVersion": version});
+            if let Some(log) = log {
+                answer["LogResult"] = log.into();
+            }
+            answer["Payload"] = payload;
             Ok(self.with_http(answer, &Answered::by_lambda(Some(&version), length)))
         });
         Some((outcome, work))

@@ -144,7 +144,7 @@ async fn functions_are_called_with_their_alias_and_by_parameters() {
 async fn a_function_called_by_parameters_answers_with_lambdas_response() {
     let bench = Bench::new();
     bench.function("echo", Ok);
-    let parameters = json!({"FunctionName": "echo", "Payload": {"n": 1}});
+    let parameters = json!({"FunctionName": "echo", "LogType": "Tail", "Payload": {"n": 1}});
     let ended = bench
         .run(
             task("arn:aws:states:::lambda:invoke", parameters),
@@ -157,6 +157,7 @@ async fn a_function_called_by_parameters_answers_with_lambdas_response() {
         members,
         [
             "ExecutedVersion",
+            "LogResult",
             "Payload",
             "SdkHttpMetadata",
             "SdkResponseMetadata",
