@@ -77,14 +77,7 @@ const RIGHT_DAY: &str = "2026-12-24";
 /// Whether a text begins as `2026-11-16` does.
 fn begins_with_a_day(text: &str) -> bool {
     let day = text.get(..RIGHT_DAY.len()).unwrap_or_default();
-    day.chars()
-        .zip(RIGHT_DAY.chars())
-        .all(|(own, model)| match model {
-            '-' => own == '-',
-            _ => own.is_ascii_digit(),
-        })
-        && day.len() == RIGHT_DAY.len()
-        && day != RIGHT_DAY
+    day != RIGHT_DAY && day.parse::<jiff::civil::Date>().is_ok()
 }
 
 /// A line that no table takes.
@@ -246,18 +239,17 @@ impl LandedFile {
         self.rows.extend(self.bad.drain(..).map(|line| line.meant));
     }
 
-    /// Moves the last row to a day of its own, as if it had been dated wrongly. Returns whether it has a day.
+    /// Moves all rows to a day that they did not have, as if the file had been dated wrongly. Returns whether they have days.
     pub(crate) fn date_anew(&mut self) -> bool {
-        let Some(row) = self.rows.last_mut() else {
-            return false;
-        };
-        let withdrawn = row.clone();
-        let Some(value) = row.iter_mut().find(|value| begins_with_a_day(value)) else {
-            return false;
-        };
-        value.replace_range(..RIGHT_DAY.len(), RIGHT_DAY);
-        self.withdrawn.push(withdrawn);
-        true
+        for row in &mut self.rows {
+            let before = row.clone();
+            let Some(value) = row.iter_mut().find(|value| begins_with_a_day(value)) else {
+                continue;
+            };
+            value.replace_range(..RIGHT_DAY.len(), RIGHT_DAY);
+            self.withdrawn.push(before);
+        }
+        !self.withdrawn.is_empty()
     }
 
     /// The name of the file alone.
