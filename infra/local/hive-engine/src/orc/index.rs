@@ -48,15 +48,22 @@ impl Group {
         }
     }
 
-    /// Appends the position of a stream. `chunks` are the places of its compressed chunks, and of its end.
-    pub(super) fn place(&mut self, place: Place, chunks: Option<&[usize]>) {
+    /// Appends the position of a stream of `length` bytes. `chunks` are the places of its compressed chunks, and of its end.
+    pub(super) fn place(&mut self, place: Place, chunks: Option<&[usize]>, length: usize) {
         let positions = &mut self.positions;
+        // A group behind the last byte has no value. Java's readers seek all the same, and fail at a place without a byte.
+        let is_behind = length > 0 && place.offset >= length;
         match chunks {
+            None if is_behind => positions.push((length - 1) as u64),
             None => positions.push(place.offset as u64),
             Some(chunks) => {
-                // A group behind the last byte of a full chunk begins with the next one, or at the end.
-                let chunk = chunks.get(place.offset / BLOCK).copied().unwrap_or(0);
-                positions.extend([chunk as u64, (place.offset % BLOCK) as u64]);
+                let (chunk, offset) = if is_behind {
+                    ((length - 1) / BLOCK, (length - 1) % BLOCK + 1)
+                } else {
+                    (place.offset / BLOCK, place.offset % BLOCK)
+                };
+                let begin = chunks.get(chunk).copied().unwrap_or(0);
+                positions.extend([begin as u64, offset as u64]);
             }
         }
         match place.behind {
@@ -88,7 +95,7 @@ mod tests {
 
     fn positions(offset: usize, behind: Behind, chunks: Option<&[usize]>) -> Vec<u64> {
         let mut group = Group::new(Statistics::new(Range::None));
-        group.place(Place { offset, behind }, chunks);
+        group.place(Place { offset, behind }, chunks, 2 * BLOCK);
         group.positions
     }
 
@@ -101,9 +108,30 @@ mod tests {
             [700, 5, 3]
         );
         assert_eq!(
-            positions(2 * BLOCK, Behind::Bits(2, 7), Some(&chunks)),
-            [1000, 0, 2, 7]
+            positions(BLOCK, Behind::Bits(2, 7), Some(&chunks)),
+            [700, 0, 2, 7]
         );
+    }
+
+    #[test]
+    fn a_group_without_values_behind_all_others_points_at_what_is_there() {
+        let chunks = [0, 700, 1000];
+        assert_eq!(
+            positions(2 * BLOCK, Behind::Values(0), Some(&chunks)),
+            [700, BLOCK as u64, 0]
+        );
+        assert_eq!(
+            positions(2 * BLOCK, Behind::Nothing, None),
+            [2 * BLOCK as u64 - 1]
+        );
+        let mut group = Group::new(Statistics::new(Range::None));
+        let place = Place {
+            offset: 0,
+            behind: Behind::Nothing,
+        };
+        group.place(place, Some(&[0]), 0);
+        group.place(place, None, 0);
+        assert_eq!(group.positions, [0, 0, 0]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl StripeBuilder {
             let chunks = compressor.append(&stream.bytes, &mut bytes)?;
             let column = usize::try_from(stream.column).unwrap_or(usize::MAX);
             for (group, place) in columns[column].groups.iter_mut().zip(stream.places) {
-                group.place(place, chunks.as_deref());
+                group.place(place, chunks.as_deref(), stream.bytes.len());
             }
             data_streams.push((stream.kind, stream.column, bytes.len() - before));
         }

@@ -28,6 +28,10 @@ pub(crate) async fn execute(
     );
     let failed = |error: anyhow::Error| Complaint::failed(error, advice.clone());
     let python = match &command.python {
+        // The judge runs in a folder of its own; links stay, for they are how an environment is found.
+        Some(python) if python.components().count() > 1 => {
+            std::path::absolute(python).map_err(|error| failed(error.into()))?
+        }
         Some(python) => python.clone(),
         None => project.join("target/judges/spark/bin/python"),
     };
