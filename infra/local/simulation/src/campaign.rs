@@ -171,7 +171,7 @@ fn failures() -> Vec<Fault> {
     ]
 }
 
-/// The states that send mails, by machine.
+/// The states that send mails, by machine, and those that lead to one in the same instant.
 fn mail_states(project: &Project) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     // A template that cannot be resolved is refused when the first life begins.
@@ -183,18 +183,45 @@ fn mail_states(project: &Project) -> BTreeSet<(String, String)> {
         let definition: Value = serde_json::from_str(&text).unwrap_or_default();
         let mut blocks = vec![&definition];
         while let Some(block) = blocks.pop() {
+            let mut senders = BTreeSet::new();
             for (name, state) in block["States"].as_object().into_iter().flatten() {
                 let resource = state["Resource"].as_str().unwrap_or_default();
                 // The ARN of a function ends in an alias.
                 if resource.split(':').any(|part| own_name(part) == MAILER) {
-                    found.insert((own_name(&machine.name).to_owned(), name.clone()));
+                    senders.insert(name.as_str());
                 }
                 blocks.push(&state["ItemProcessor"]);
                 blocks.extend(state["Branches"].as_array().into_iter().flatten());
             }
+            let machine = own_name(&machine.name);
+            let leading = leading_to(block, senders);
+            found.extend(leading.map(|state| (machine.to_owned(), state.to_owned())));
         }
     }
     found
+}
+
+/// The states themselves, and those of the same block that only think before they pass on to one of them.
+fn leading_to<'a>(
+    block: &'a Value,
+    mut states: BTreeSet<&'a str>,
+) -> impl Iterator<Item = &'a str> {
+    loop {
+        let before = states.len();
+        for (name, state) in block["States"].as_object().into_iter().flatten() {
+            let choices = state["Choices"].as_array().into_iter().flatten();
+            let mut next = choices
+                .map(|choice| &choice["Next"])
+                .chain([&state["Next"], &state["Default"]]);
+            let thinks = state["Type"] == "Pass" || state["Type"] == "Choice";
+            if thinks && next.any(|next| next.as_str().is_some_and(|next| states.contains(next))) {
+                states.insert(name);
+            }
+        }
+        if states.len() == before {
+            return states.into_iter();
+        }
+    }
 }
 
 /// Where files are cheap: nothing of a simulation needs to outlive it.

@@ -199,6 +199,7 @@ async fn begin(
         is_configured: Configuration::Kept,
         is_cluster_wanted: false,
         was_cluster_wanted: false,
+        is_by_hand: false,
         redriven_from: None,
         custody: None,
     };
@@ -226,6 +227,8 @@ pub(crate) struct Life<'a> {
     pub(crate) is_cluster_wanted: bool,
     /// Whether that was so before the present execution.
     pub(crate) was_cluster_wanted: bool,
+    /// Whether the present execution belongs to a person's work on a cluster that was launched by hand.
+    pub(crate) is_by_hand: bool,
     /// How the execution that is redriven had ended.
     pub(crate) redriven_from: Option<String>,
     /// Held whenever nothing is waited for, so that time stands still between two runs.

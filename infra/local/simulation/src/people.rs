@@ -7,7 +7,6 @@ use aws_services::s3::{Condition, PutOptions};
 use embedded_runtime::{ExecutionOutcome, RuntimeError};
 use serde_json::json;
 
-use crate::kind::Kind;
 use crate::life::Life;
 use crate::mails;
 use crate::plan::{Configuration, Session, Start};
@@ -135,10 +134,7 @@ impl Life<'_> {
         {
             self.say(&format!("a person removes s3://{bucket}/{key}"));
         }
-        let struck = self.injector.struck(&self.runtime);
-        struck
-            .iter()
-            .any(|struck| struck.kind == Kind::StateInfo && !struck.hits.is_empty())
+        self.is_state_info_damaged()
     }
 
     /// Redrives a master. `None` if something did not end; the outcome is the old one if it could not be redriven.
@@ -188,7 +184,10 @@ impl Life<'_> {
                 "a person starts {} with {}",
                 start.machine, start.input
             ));
+            let mails_before = self.timeline.mails().len();
+            self.is_by_hand = true;
             let outcome = self.start(start.machine, &start.input).await?;
+            self.is_by_hand = false;
             self.was_cluster_wanted = false;
             self.is_cluster_wanted = false;
             let Some(outcome) = outcome else {
@@ -197,7 +196,10 @@ impl Life<'_> {
             if !self.record.violations.is_empty() {
                 return Ok(false);
             }
-            let struck = self.injector.hits(&self.runtime) > struck_before;
+            let removed = self
+                .remove_what_the_mail_names(&outcome, mails_before)
+                .await;
+            let struck = removed || self.injector.hits(&self.runtime) > struck_before;
             let needs_a_cluster = !matches!(
                 start.machine,
                 "launch-emr-cluster" | "terminate-emr-cluster"

@@ -27,15 +27,18 @@ struct Slack {
 }
 
 impl Life<'_> {
+    /// Whether a fault has damaged the state info at any time of this life.
+    pub(crate) fn is_state_info_damaged(&self) -> bool {
+        let struck = self.injector.struck(&self.runtime);
+        struck
+            .iter()
+            .any(|struck| struck.kind == Kind::StateInfo && !struck.hits.is_empty())
+    }
+
     /// Whoever launches finds the cluster that there is: two are alive at once only if somebody has damaged the document
     /// that names the first.
     pub(crate) fn check_one_cluster_at_a_time(&mut self) {
-        let is_damaged = self
-            .injector
-            .struck(&self.runtime)
-            .iter()
-            .any(|struck| struck.kind == Kind::StateInfo && !struck.hits.is_empty());
-        if is_damaged {
+        if self.is_state_info_damaged() {
             return;
         }
         let clusters = self.runtime.services().emr.clusters();
@@ -58,7 +61,9 @@ impl Life<'_> {
         }
         let mails = self.timeline.mails();
         let fresh = mails.get(before.mails..).unwrap_or_default();
-        let forgotten = self.was_cluster_wanted || self.slack(before).may_be_missing;
+        // Whoever loses the document that names a cluster of his own has to end it himself.
+        let is_lost = self.is_by_hand && self.is_state_info_damaged();
+        let forgotten = self.was_cluster_wanted || is_lost || self.slack(before).may_be_missing;
         for cluster in left.iter().filter(|_| !forgotten) {
             if !fresh
                 .iter()
@@ -131,8 +136,9 @@ impl Life<'_> {
         if !started.contains(&by_hand.execution_arn) {
             let own = mails::about(fresh, &by_hand.execution_arn);
             owned += own.len();
-            // Whoever stops an execution by hand needs no mail about it.
-            let expected = usize::from(by_hand.status == "FAILED");
+            // Whoever stops an execution by hand needs no mail about it; one may be on its way.
+            let is_on_its_way = by_hand.status == "ABORTED" && !own.is_empty();
+            let expected = usize::from(by_hand.status == "FAILED" || is_on_its_way);
             problems.extend(problems_of(by_hand, &own, expected, slack));
         }
         let nobodys = fresh
