@@ -24,6 +24,9 @@ pub(crate) enum Answer {
 
 type ChildAnswer<'a> = dyn FnMut(&StartChild) -> Result<Value, &'static str> + 'a;
 
+/// Takes something out of an execution that is written down.
+pub(crate) type Loss = fn(&mut Value);
+
 pub(crate) struct Driver<'a> {
     execution: Execution,
     now: Timestamp,
@@ -33,7 +36,7 @@ pub(crate) struct Driver<'a> {
     answer: Box<dyn FnMut(&StartTask) -> Answer + 'a>,
     interrupted: bool,
     /// What an interruption loses, and how many more there are: what has lost something may go round for ever.
-    forget: Option<(fn(&mut Value), usize)>,
+    forget: Option<(Loss, usize)>,
     /// What a distributed Map asks for: reading, children, writing.
     asked: VecDeque<Effect>,
     /// What a reader finds; `None` when it fails.
@@ -84,7 +87,7 @@ impl<'a> Driver<'a> {
     }
 
     /// As `interrupted`, and what was written down loses something.
-    pub(crate) fn forgetting(mut self, forget: fn(&mut Value)) -> Self {
+    pub(crate) fn forgetting(mut self, forget: Loss) -> Self {
         self.interrupted = true;
         self.forget = Some((forget, 150));
         self

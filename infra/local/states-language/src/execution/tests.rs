@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::test_driver::{Answer, Driver, chain, failure, machine_of, output, run};
+use crate::test_driver::{Answer, Driver, Loss, chain, failure, machine_of, output, run};
 use crate::{Arrival, Effect, EventType, Execution, Identity, StartTask, StateMachine, Status};
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -489,7 +489,7 @@ fn an_interruption_that_loses_anything_is_noticed() {
         let threads = document["threads"].as_object_mut().expect("threads");
         threads.values_mut().for_each(change);
     }
-    let losses: [(&str, fn(&mut Value)); 8] = [
+    let losses: [(&str, Loss); 8] = [
         ("draws", |document| document["random"]["drawn"] = json!(0)),
         ("timers", |document| document["timers"] = json!({})),
         ("awaited tasks", |document| document["tasks"] = json!({})),
