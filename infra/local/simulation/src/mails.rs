@@ -62,10 +62,9 @@ pub(crate) fn resume(mail: &Mail) -> Option<Resume> {
     })
 }
 
-/// The batch of a mail, and what its table `Data` says of each table.
-pub(crate) fn data(mail: &Mail) -> Option<(&str, Vec<(&str, &str)>)> {
-    let (_, after) = mail.message.split_once("\"BatchId\":\"")?;
-    let (batch, _) = after.split_once('"')?;
+/// The batch that a mail resumes, and what its table `Data` says of each table.
+pub(crate) fn data(mail: &Mail) -> Option<(String, Vec<(&str, &str)>)> {
+    let batch = resume(mail)?.input["BatchId"].as_str()?.to_owned();
     let (_, table) = mail.message.split_once("\nData\n")?;
     let rows = table.lines().skip(1).map_while(|line| {
         let (name, rest) = line.trim().split_once(' ')?;
@@ -120,7 +119,7 @@ mod tests {
             ("fact.card", "loaded, 2 to archive"),
             ("dimension.country", "nothing landed"),
         ];
-        assert_eq!(data(&mail(&told)), Some(("b1", tables)));
+        assert_eq!(data(&mail(&told)), Some(("b1".to_owned(), tables)));
     }
 
     #[test]

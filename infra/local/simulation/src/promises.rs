@@ -157,13 +157,14 @@ impl Life<'_> {
 
     /// What a mail's table `Data` says of the tables, and what is not so.
     async fn wrong_states(&self, mail: &Mail) -> Vec<String> {
-        let Some((batch, told)) = mails::data(mail) else {
-            return Vec::new();
-        };
-        let Ok(bucket) = self.runtime.bucket() else {
+        // That it lacks the batch or the table is found elsewhere.
+        let (Some((batch, told)), Ok(bucket)) = (mails::data(mail), self.runtime.bucket()) else {
             return Vec::new();
         };
         let mut wrong = Vec::new();
+        if told.is_empty() {
+            wrong.push(format!("the mail `{}` tells of no table", mail.subject));
+        }
         for (table, state) in told {
             let ledger = format!("runs/batch_id={batch}/{table}.loaded");
             let is_loaded = self

@@ -10,12 +10,12 @@ use states_language::StateMachine;
 use super::machines::{self, MachineKind};
 use crate::failure::ServiceError;
 
-/// More machines than that are not in use at once; then all are read anew.
+/// More machines of a kind than that are not in use at once; then all are read anew.
 const MOST: usize = 64;
 
-/// Machines by what they were read from.
+/// Machines of each kind by what they were read from.
 #[derive(Debug, Default)]
-pub(super) struct Definitions(Mutex<HashMap<(String, MachineKind), Arc<StateMachine>>>);
+pub(super) struct Definitions(Mutex<HashMap<MachineKind, HashMap<String, Arc<StateMachine>>>>);
 
 impl Definitions {
     /// The machine of a definition, read now or earlier.
@@ -24,16 +24,16 @@ impl Definitions {
         definition: &str,
         kind: MachineKind,
     ) -> Result<Arc<StateMachine>, ServiceError> {
-        let key = (definition.to_owned(), kind);
-        if let Some(known) = self.0.lock().get(&key) {
-            return Ok(Arc::clone(known));
+        let mut kinds = self.0.lock();
+        let known = kinds.entry(kind).or_default();
+        if let Some(machine) = known.get(definition) {
+            return Ok(Arc::clone(machine));
         }
         let machine = Arc::new(machines::parse(definition, kind)?);
-        let mut known = self.0.lock();
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(key, Arc::clone(&machine));
+        known.insert(definition.to_owned(), Arc::clone(&machine));
         Ok(machine)
     }
 }
@@ -61,6 +61,6 @@ mod tests {
             let text = PASS.replace("\"A\"", &format!("\"State{number}\""));
             definitions.read(&text, MachineKind::Standard).unwrap();
         }
-        assert_eq!(definitions.0.lock().len(), 1);
+        assert_eq!(definitions.0.lock()[&MachineKind::Standard].len(), 1);
     }
 }

@@ -53,7 +53,7 @@ impl Pattern {
         if !reason.contains("look-around") && !reason.contains("backreferences") {
             return Err(unusable(reason));
         }
-        let (translated, flags) = translate(pattern);
+        let (translated, flags) = translate(pattern).map_err(unusable)?;
         let unicode = Flags {
             unicode: true,
             ..flags
@@ -124,32 +124,17 @@ fn linear(pattern: &str) -> String {
         };
         rest = &behind[escaped.len_utf8()..];
         // Classes may stand inside of classes.
+        if let Some((members, negation, after)) = class(escaped, rest) {
+            written.push_str(&format!("[{negation}{members}]"));
+            rest = after;
+            continue;
+        }
         match escaped {
-            'd' => written.push_str("[0-9]"),
-            'D' => written.push_str("[^0-9]"),
-            'w' => written.push_str("[0-9A-Za-z_]"),
-            'W' => written.push_str("[^0-9A-Za-z_]"),
-            's' => written.push_str("[ \\t\\n\\x0B\\f\\r]"),
-            'S' => written.push_str("[^ \\t\\n\\x0B\\f\\r]"),
-            'h' => written.push_str(
-                "[ \\t\\xA0\\u{1680}\\u{180e}\\u{2000}-\\u{200a}\\u{202f}\\u{205f}\\u{3000}]",
-            ),
             'Z' => written.push_str("\\n?\\z"),
             'Q' => {
                 let (quoted, after) = rest.split_once("\\E").unwrap_or((rest, ""));
                 written.push_str(&regex::escape(quoted));
                 rest = after;
-            }
-            'p' | 'P' => {
-                let named = rest.strip_prefix('{').and_then(|name| name.split_once('}'));
-                match named.and_then(|(name, after)| Some((posix(name)?, after))) {
-                    Some((class, after)) => {
-                        let negation = if escaped == 'P' { "^" } else { "" };
-                        written.push_str(&format!("[{negation}[:{class}:]]"));
-                        rest = after;
-                    }
-                    None => written.extend(['\\', escaped]),
-                }
             }
             other => written.extend(['\\', other]),
         }
@@ -158,13 +143,37 @@ fn linear(pattern: &str) -> String {
     written
 }
 
-/// The classes that Java takes from POSIX, which are those of ASCII.
-fn posix(name: &str) -> Option<String> {
-    let names = [
-        "Lower", "Upper", "ASCII", "Alpha", "Digit", "Alnum", "Punct", "Graph", "Print", "Blank",
-        "Cntrl", "XDigit", "Space",
-    ];
-    names.contains(&name).then(|| name.to_lowercase())
+/// The members of a class that Java takes from ASCII, in the words of both engines, with a `^` if it stands for all others, and
+/// what comes behind it. `escaped` is the letter behind the backslash, `rest` what follows.
+fn class(escaped: char, rest: &str) -> Option<(&'static str, &'static str, &str)> {
+    let (name, after) = match escaped {
+        'p' | 'P' => rest.strip_prefix('{')?.split_once('}')?,
+        _ => ("", rest),
+    };
+    let members = match (escaped.to_ascii_lowercase(), name) {
+        ('d', _) | ('p', "Digit") => "0-9",
+        ('w', _) => "0-9A-Za-z_",
+        ('s', _) | ('p', "Space") => " \t\n\x0B\x0C\r",
+        ('h', _) => " \t\u{a0}\u{1680}\u{180e}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}",
+        ('p', "Lower") => "a-z",
+        ('p', "Upper") => "A-Z",
+        ('p', "Alpha") => "A-Za-z",
+        ('p', "Alnum") => "0-9A-Za-z",
+        ('p', "Punct") => r"!-/:-@\[-`{-~",
+        ('p', "Graph") => "!-~",
+        ('p', "Print") => " -~",
+        ('p', "Blank") => " \t",
+        ('p', "Cntrl") => "\0-\x1F\x7F",
+        ('p', "XDigit") => "0-9A-Fa-f",
+        ('p', "ASCII") => "\0-\x7F",
+        _ => return None,
+    };
+    let negation = if escaped.is_ascii_uppercase() {
+        "^"
+    } else {
+        ""
+    };
+    Some((members, negation, after))
 }
 
 /// Whether a quantifier has a plus behind it.
@@ -202,7 +211,10 @@ fn has_possessive(pattern: &str) -> bool {
 }
 
 /// Java's way to write a pattern as that of ECMAScript: flags in front, anchors of the whole text, quoted parts.
-fn translate(pattern: &str) -> (String, Flags) {
+///
+/// # Errors
+/// What cannot be written in it.
+fn translate(pattern: &str) -> Result<(String, Flags), &'static str> {
     let mut flags = Flags::default();
     let mut rest = pattern;
     while let Some((letters, behind)) = rest
@@ -217,19 +229,36 @@ fn translate(pattern: &str) -> (String, Flags) {
         rest = behind;
     }
     let mut translated = String::new();
+    let mut in_class = false;
     while let Some((before, behind)) = rest.split_once('\\') {
         translated.push_str(before);
+        // There are no classes inside of classes here.
+        if let Some(bracket) = before.rfind(['[', ']']) {
+            in_class = before.as_bytes()[bracket] == b'[';
+        }
         let Some(escaped) = behind.chars().next() else {
             translated.push('\\');
             rest = behind;
             break;
         };
         rest = &behind[escaped.len_utf8()..];
+        if let Some((members, negation, after)) = class(escaped, rest) {
+            match (in_class, negation) {
+                (false, _) => translated.push_str(&format!("[{negation}{members}]")),
+                (true, "") => translated.push_str(members),
+                (true, _) => {
+                    return Err(
+                        "a class of all other characters inside of brackets is not supported beside looking around or back",
+                    );
+                }
+            }
+            rest = after;
+            continue;
+        }
         match escaped {
             'A' => translated.push_str("(?<![\\s\\S])"),
             'z' => translated.push_str("(?![\\s\\S])"),
             'Z' => translated.push_str("(?=\\n?(?![\\s\\S]))"),
-            'h' => translated.push_str("[ \\t\\u00a0]"),
             'Q' => {
                 let (quoted, after) = rest.split_once("\\E").unwrap_or((rest, ""));
                 translated.push_str(&regress::escape(quoted));
@@ -239,7 +268,7 @@ fn translate(pattern: &str) -> (String, Flags) {
         }
     }
     translated.push_str(rest);
-    (translated, flags)
+    Ok((translated, flags))
 }
 
 #[cfg(test)]
@@ -266,6 +295,18 @@ mod tests {
         assert_eq!(all("\\Aa(?=.)", "aaa"), ["a"]);
         assert_eq!(all("\\Q.(\\E(?=x)", "a.(x"), [".("]);
         assert_eq!(all("\\-(?=1)", "-1 -2"), ["-"]);
+    }
+
+    #[test]
+    fn classes_are_the_same_where_a_pattern_looks_around() {
+        assert_eq!(all("\\d+(?!x)", "12 ٣٤ 5"), ["12", "5"]);
+        assert_eq!(all("a\\s(?=b)", "a\u{a0}b a b"), ["a "]);
+        assert_eq!(all("a\\h(?=b)", "a\u{2003}b"), ["a\u{2003}"]);
+        assert_eq!(all("[\\w.-]+(?=@)", "naïve.b@c"), ["ve.b"]);
+        assert_eq!(all("\\p{Alpha}+(?=1)", "aé1b1"), ["b"]);
+        assert_eq!(all("\\P{Punct}(?=!)", "a!]!"), ["a"]);
+        let refused = Pattern::compile("[\\S,]+(?=@)").err().unwrap().to_string();
+        assert!(refused.contains("inside of brackets"), "{refused}");
     }
 
     #[test]

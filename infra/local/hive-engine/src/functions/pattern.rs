@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, BooleanArray, ListBuilder, StringArray, StringBuilder};
+use datafusion::arrow::datatypes::{DataType, Field};
+
 use super::compiled_pattern::{Found, Pattern};
 use super::udf::{BOOLEAN, Function, TEXT, at};
 use crate::error::Failure;
-use datafusion::arrow::array::{ArrayRef, BooleanArray, ListBuilder, StringArray, StringBuilder};
-use datafusion::arrow::datatypes::{DataType, Field};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![

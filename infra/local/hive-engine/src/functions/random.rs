@@ -1,5 +1,6 @@
 //! `rand`: Java's generator, which gives the same numbers for the same seed. Without a seed it begins with the statement's time, so
-//! that a run on a simulated clock can be repeated. Threads that share a query share the numbers, in any order.
+//! that a run on a simulated clock can be repeated. Calls of one seed in a query share its numbers, and so do threads, in any
+//! order; in Hive each call has numbers of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;

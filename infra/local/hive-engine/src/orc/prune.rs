@@ -266,9 +266,8 @@ mod tests {
     use std::path::Path;
 
     use datafusion::arrow::array::{AsArray, Float64Array, Int64Array, StringArray};
-    use datafusion::arrow::datatypes::{Field, Int64Type, Schema};
+    use datafusion::arrow::datatypes::Int64Type;
     use datafusion::logical_expr::{Expr, col, lit};
-    use datafusion::prelude::SessionContext;
 
     use super::super::column::Rows;
     use super::super::read::{OrcColumn, OrcReader};
@@ -339,16 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.orc");
         file(&path);
-        let fields: Vec<Field> = columns
-            .iter()
-            .map(|(name, kind)| Field::new(name, kind.arrow(), true))
-            .collect();
-        let schema = Arc::new(Schema::new(fields));
-        let df_schema = datafusion::common::DFSchema::try_from(Arc::clone(&schema)).unwrap();
-        let condition = SessionContext::new()
-            .create_physical_expr(condition, &df_schema)
-            .unwrap();
-        let filter = PartFilter::new(condition, schema, columns);
+        let filter = PartFilter::of(columns, condition);
         let wanted = vec![OrcColumn {
             name: "a".to_owned(),
             position: 0,
@@ -430,16 +420,7 @@ mod tests {
         file.append(&builder.finish(&mut compressor).unwrap())
             .unwrap();
         file.finish_with(&mut compressor).unwrap();
-        let fields: Vec<Field> = columns
-            .iter()
-            .map(|(name, kind)| Field::new(name, kind.arrow(), true))
-            .collect();
-        let schema = Arc::new(Schema::new(fields));
-        let df_schema = datafusion::common::DFSchema::try_from(Arc::clone(&schema)).unwrap();
-        let condition = SessionContext::new()
-            .create_physical_expr(condition, &df_schema)
-            .unwrap();
-        let filter = PartFilter::new(condition, schema, columns);
+        let filter = PartFilter::of(columns, condition);
         let wanted = ["a", "b"]
             .iter()
             .enumerate()

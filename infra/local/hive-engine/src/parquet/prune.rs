@@ -34,7 +34,8 @@ impl Known<'_> {
     fn column(&self, column: &Column) -> Option<StatisticsConverter<'_>> {
         let mut columns = self.filter.columns().iter();
         let (name, kind) = columns.find(|(name, _)| *name == column.name)?;
-        // NaN is left out of the ends of floating numbers; times of 96 bits have no order; writers do not agree on that of decimals.
+        // NaN is left out of the ends of floating numbers; times of 96 bits have no order; decimals are
+        // not judged yet.
         let has_ends = matches!(
             kind,
             HiveType::TinyInt
@@ -100,9 +101,8 @@ mod tests {
     use std::path::Path;
 
     use datafusion::arrow::array::{AsArray, Int64Array, StringArray};
-    use datafusion::arrow::datatypes::{Field, Int64Type, Schema};
+    use datafusion::arrow::datatypes::Int64Type;
     use datafusion::logical_expr::{Expr, col, lit};
-    use datafusion::prelude::SessionContext;
     use parquet::basic::Compression;
 
     use super::super::read::ParquetReader;
@@ -146,16 +146,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         file(&path, &columns);
-        let fields: Vec<Field> = columns
-            .iter()
-            .map(|(name, kind)| Field::new(name, kind.arrow(), true))
-            .collect();
-        let schema = Arc::new(Schema::new(fields));
-        let df_schema = datafusion::common::DFSchema::try_from(Arc::clone(&schema)).unwrap();
-        let condition = SessionContext::new()
-            .create_physical_expr(condition, &df_schema)
-            .unwrap();
-        let filter = PartFilter::new(condition, schema, columns);
+        let filter = PartFilter::of(columns, condition);
         let wanted = vec![("a".to_owned(), HiveType::BigInt)];
         let mut reader = ParquetReader::open(&path, wanted, filter.as_ref(), 10).unwrap();
         let mut groups = Vec::new();

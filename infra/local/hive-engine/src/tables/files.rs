@@ -28,10 +28,15 @@ pub(crate) fn is_hidden(name: &str) -> bool {
 pub(crate) fn data_files(directory: &Path, recursive: bool) -> Result<Vec<DataFile>, Failure> {
     loop {
         // As long as it is open, no other directory gets its number.
-        let opened = File::open(directory).ok();
-        let before = opened.as_ref().and_then(|opened| opened.metadata().ok());
+        let opened = File::open(directory);
         let mut found = Vec::new();
         let collected = collect(directory, "", recursive, &mut found);
+        let before = match &opened {
+            Ok(opened) => opened.metadata().ok(),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            // What cannot be opened now cannot be the next time either.
+            Err(_) => return collected.map(|()| found),
+        };
         let after = fs::metadata(directory).ok();
         // A load that exchanges the directory meanwhile empties the one that was listed.
         if before.as_ref().map(identity) == after.as_ref().map(identity) {

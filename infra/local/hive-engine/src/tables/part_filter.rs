@@ -33,6 +33,24 @@ impl PartFilter {
         })
     }
 
+    /// For a condition as a test writes it.
+    #[cfg(test)]
+    pub(crate) fn of(
+        columns: Vec<(String, HiveType)>,
+        condition: datafusion::logical_expr::Expr,
+    ) -> Option<Self> {
+        use datafusion::arrow::datatypes::{Field, Schema};
+
+        let fields = columns.iter();
+        let fields = fields.map(|(name, kind)| Field::new(name, kind.arrow(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let named = datafusion::common::DFSchema::try_from(Arc::clone(&schema)).unwrap();
+        let condition = datafusion::prelude::SessionContext::new()
+            .create_physical_expr(condition, &named)
+            .unwrap();
+        Self::new(condition, schema, columns)
+    }
+
     /// Name and type of the table's columns, in their order.
     pub(crate) fn columns(&self) -> &[(String, HiveType)] {
         &self.columns
