@@ -10,7 +10,12 @@ use states_language::{Execution, Status};
 #[path = "machines/mod.rs"]
 mod machines;
 
+/// As in the binary `pipeline`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WAITING: usize = 1000;
+
 fn transitions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("transitions");
     let input = input();

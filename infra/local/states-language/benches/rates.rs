@@ -12,6 +12,10 @@ use states_language::{Execution, StateMachine, Status};
 #[path = "machines/mod.rs"]
 mod machines;
 
+/// As in the binary `pipeline`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MEASURED_SECONDS: f64 = 1.0;
 const WAITING: usize = 1000;
 /// Enough for the pages of the allocator not to count.

@@ -159,6 +159,9 @@ impl Rule {
                 test,
                 operand,
             } => {
+                if let (Some(value), Operand::Literal(literal)) = (scope.find(variable), operand) {
+                    return Ok(test.holds(value, literal));
+                }
                 let value = match scope.look(variable) {
                     Err(_) if *test == Test::IsPresent => {
                         return Ok(matches!(operand, Operand::Literal(Value::Bool(false))));

@@ -20,7 +20,7 @@ pub(crate) struct Context<'a> {
     pub(crate) token: Option<&'a str>,
     /// Inside a Map: the iteration's index and item.
     pub(crate) item: Option<MapItem<'a>>,
-    pub(crate) made: OnceCell<Value>,
+    pub(crate) made: OnceCell<Box<Value>>,
 }
 
 /// Which members of the context object an expression reads: each by its name and, where that is known, by the name of the
@@ -29,7 +29,7 @@ pub(crate) type Read<'r> = Option<&'r [(String, Option<String>)]>;
 
 impl<'a> Context<'a> {
     pub(crate) fn value(&self) -> &Value {
-        self.made.get_or_init(|| self.make(None))
+        self.made.get_or_init(|| Box::new(self.make(None)))
     }
 
     /// As much of the object as is read.

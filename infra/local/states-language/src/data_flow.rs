@@ -11,6 +11,7 @@ use crate::definition::{Diagnostics, Fields};
 use crate::machine::{QueryLanguage, StateType};
 use crate::payload::Payload;
 use crate::scope::Scope;
+use crate::template::Template;
 
 pub(crate) use side_exit::SideExit;
 
@@ -62,14 +63,6 @@ impl DataFlow {
         }
     }
 
-    /// Whether there is nothing to evaluate for [`DataFlow::arguments`].
-    pub(crate) fn keeps_arguments(&self) -> bool {
-        match self {
-            Self::JsonPath(flow) => flow.keeps_arguments(),
-            Self::Jsonata(flow) => flow.keeps_arguments(),
-        }
-    }
-
     /// Whether there is nothing to evaluate when the state is left: its result is its output, and it assigns nothing.
     pub(crate) fn keeps_result(&self) -> bool {
         match self {
@@ -90,15 +83,11 @@ impl DataFlow {
         }
     }
 
-    /// What the state hands to its task or branches. The scope's input is what [`DataFlow::input`] gave.
-    pub(crate) fn arguments(
-        &self,
-        input: &Payload,
-        scope: &mut Scope<'_>,
-    ) -> Result<Payload, FlowError> {
+    /// What the state hands to its task or branches, in the place of what [`DataFlow::input`] gave.
+    pub(crate) fn arguments(&self) -> Option<&Template> {
         match self {
-            Self::JsonPath(flow) => flow.arguments(input, scope),
-            Self::Jsonata(flow) => flow.arguments(input, scope),
+            Self::JsonPath(flow) => flow.arguments(),
+            Self::Jsonata(flow) => flow.arguments(),
         }
     }
 

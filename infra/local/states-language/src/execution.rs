@@ -17,7 +17,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::history::Details;
+use crate::history::{Details, History};
 use crate::machine::shared;
 use crate::map_run::MapRun;
 use crate::payload::Payload;
@@ -31,9 +31,6 @@ pub(crate) use evaluation::{Extra, LARGEST_PAYLOAD, limit};
 pub(crate) use thread::{
     Branches, Iterations, MapRunPhase, RunningMapRun, RunningTask, Thread, ThreadId, Visit, Work,
 };
-
-/// What AWS allows, in events.
-const LONGEST_HISTORY: usize = 25_000;
 
 /// How an execution stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +106,7 @@ pub struct Execution {
     pub(crate) inspection: serde_json::Map<String, serde_json::Value>,
     status: Status,
     ended_at: Option<Timestamp>,
-    history: Vec<HistoryEvent>,
+    history: History,
     effects: Vec<Effect>,
     random: Random,
     now: Timestamp,
@@ -130,8 +127,6 @@ pub struct Execution {
     map_runs: Vec<MapRun>,
     /// The next thread's, timer's or task's number.
     next_number: u64,
-    /// An event could not be recorded.
-    history_is_full: bool,
 }
 
 impl Execution {
@@ -171,7 +166,7 @@ impl Execution {
             inspection: serde_json::Map::new(),
             status: Status::Running,
             ended_at: None,
-            history: Vec::new(),
+            history: History::default(),
             effects: Vec::new(),
             random: Random::new(seed),
             now,
@@ -183,7 +178,6 @@ impl Execution {
             tasks: BTreeMap::new(),
             map_runs: Vec::new(),
             next_number: 1,
-            history_is_full: false,
             machine,
         };
         let identity = &execution.identity;
@@ -279,7 +273,7 @@ impl Execution {
 
     /// Every event so far.
     pub fn history(&self) -> &[HistoryEvent] {
-        &self.history
+        self.history.events()
     }
 
     /// How it stands.
@@ -310,7 +304,7 @@ impl Execution {
     fn run(&mut self) {
         let machine = Arc::clone(&self.machine);
         while self.status == Status::Running {
-            if self.history_is_full {
+            if self.history.is_full() {
                 self.fail_for_its_history();
                 return;
             }
@@ -326,34 +320,16 @@ impl Execution {
         self.next_number - 1
     }
 
-    /// Records an event; answers its id. The last place in the history is for the execution's end.
+    /// Records an event; answers its id.
     fn push(
         &mut self,
         event_type: EventType,
-        previous_event_id: u64,
+        previous_event_id: u32,
         details: impl Into<Details>,
-    ) -> u64 {
-        let ends = matches!(
-            event_type,
-            EventType::ExecutionAborted
-                | EventType::ExecutionFailed
-                | EventType::ExecutionSucceeded
-                | EventType::ExecutionTimedOut
-        );
-        if self.history.len() + 1 >= LONGEST_HISTORY && !ends {
-            self.history_is_full = true;
-            return previous_event_id;
-        }
-        let id = self.history.len() as u64 + 1;
-        // AWS records milliseconds; more would not survive being written down.
-        let time = match self.now.subsec_nanosecond() % 1_000_000 {
-            0 => self.now,
-            _ => Timestamp::from_millisecond(self.now.as_millisecond()).unwrap_or(self.now),
-        };
+    ) -> u32 {
         let details = details.into();
-        let event = HistoryEvent::new(time, event_type, id, previous_event_id, details);
-        self.history.push(event);
-        id
+        self.history
+            .push(self.now, event_type, previous_event_id, details)
     }
 
     /// Records an event that the thread goes on from.
@@ -373,7 +349,7 @@ impl Execution {
         thread: ThreadId,
         event_type: EventType,
         details: impl Into<Details>,
-    ) -> u64 {
+    ) -> u32 {
         self.push(event_type, self.last_event(thread), details)
     }
 
@@ -407,7 +383,7 @@ impl Execution {
         &mut self,
         status: Status,
         event_type: EventType,
-        previous_event_id: u64,
+        previous_event_id: u32,
         details: impl Into<Details>,
     ) {
         self.push(event_type, previous_event_id, details);

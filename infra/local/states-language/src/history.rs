@@ -272,18 +272,18 @@ pub struct HistoryEvent {
     /// What happened.
     pub event_type: EventType,
     /// From 1, without gaps.
-    pub id: u64,
+    pub id: u32,
     /// The event that led to this one; in a branch it follows the branch. 0 for the first.
-    pub previous_event_id: u64,
+    pub previous_event_id: u32,
     details: Details,
 }
 
 impl HistoryEvent {
-    pub(crate) fn new(
+    fn new(
         timestamp: Timestamp,
         event_type: EventType,
-        id: u64,
-        previous_event_id: u64,
+        id: u32,
+        previous_event_id: u32,
         details: Details,
     ) -> Self {
         Self {
@@ -307,6 +307,64 @@ impl HistoryEvent {
             details: self.details().without_execution_data().into(),
             ..self.clone()
         }
+    }
+}
+
+/// What AWS allows, in events.
+pub(crate) const LONGEST_HISTORY: usize = 25_000;
+
+/// The events of an execution so far.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct History {
+    events: Vec<HistoryEvent>,
+    /// An event could not be recorded, which the execution does not survive.
+    #[serde(skip)]
+    is_full: bool,
+}
+
+impl History {
+    /// Records an event; answers its id. The last place is for the execution's end.
+    pub(crate) fn push(
+        &mut self,
+        now: Timestamp,
+        event_type: EventType,
+        previous_event_id: u32,
+        details: Details,
+    ) -> u32 {
+        let ends = matches!(
+            event_type,
+            EventType::ExecutionAborted
+                | EventType::ExecutionFailed
+                | EventType::ExecutionSucceeded
+                | EventType::ExecutionTimedOut
+        );
+        if self.events.len() + 1 >= LONGEST_HISTORY && !ends {
+            self.is_full = true;
+            return previous_event_id;
+        }
+        let id = self.events.len() as u32 + 1;
+        // AWS records milliseconds; more would not survive being written down.
+        let time = match now.subsec_nanosecond() % 1_000_000 {
+            0 => now,
+            _ => Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
+        };
+        self.events.push(HistoryEvent::new(
+            time,
+            event_type,
+            id,
+            previous_event_id,
+            details,
+        ));
+        id
+    }
+
+    pub(crate) fn events(&self) -> &[HistoryEvent] {
+        &self.events
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
     }
 }
 
@@ -368,8 +426,8 @@ impl<'de> Deserialize<'de> for HistoryEvent {
         struct Head {
             timestamp: f64,
             r#type: EventType,
-            id: u64,
-            previous_event_id: u64,
+            id: u32,
+            previous_event_id: u32,
         }
         let mut event = Value::deserialize(deserializer)?;
         let head = Head::deserialize(&event).map_err(D::Error::custom)?;

@@ -75,7 +75,9 @@ impl Execution {
     /// Writes down a payload as its text.
     #[inline]
     pub(crate) fn inspect(&mut self, name: &str, payload: &Payload) {
-        self.inspect_value(name, || payload.text().as_str().into());
+        if self.is_tested() {
+            self.inspect_value(name, || payload.text().as_str().into());
+        }
     }
 
     pub(crate) fn inspect_value(&mut self, name: &str, value: impl FnOnce() -> Value) {

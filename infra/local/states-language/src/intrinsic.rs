@@ -6,8 +6,6 @@ mod numbers;
 mod parse;
 mod texts;
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use crate::jsonpath::Path;
@@ -83,17 +81,23 @@ impl Call {
         // Most calls have one argument or two, which need no list of their own.
         let result = match self.arguments.as_slice() {
             [only] => {
-                let arguments = [self.argument(only, scope)?];
+                let mut made = None;
+                let arguments = [self.argument(only, scope, &mut made)?];
                 self.apply(&arguments, scope)
             }
             [first, second] => {
-                let arguments = [self.argument(first, scope)?, self.argument(second, scope)?];
+                let (mut made_first, mut made_second) = (None, None);
+                let arguments = [
+                    self.argument(first, scope, &mut made_first)?,
+                    self.argument(second, scope, &mut made_second)?,
+                ];
                 self.apply(&arguments, scope)
             }
             all => {
+                let mut made: Vec<Option<Value>> = all.iter().map(|_| None).collect();
                 let mut arguments = Vec::with_capacity(all.len());
-                for argument in all {
-                    arguments.push(self.argument(argument, scope)?);
+                for (argument, made) in all.iter().zip(&mut made) {
+                    arguments.push(self.argument(argument, scope, made)?);
                 }
                 self.apply(&arguments, scope)
             }
@@ -104,25 +108,33 @@ impl Call {
         })
     }
 
+    /// An argument's value where it is, or where it was `made`.
     fn argument<'a, 's: 'a>(
         &'a self,
         argument: &'a Argument,
         scope: &mut Scope<'s>,
-    ) -> Result<Cow<'a, Value>, EvaluationError> {
+        made: &'a mut Option<Value>,
+    ) -> Result<&'a Value, EvaluationError> {
         match argument {
-            Argument::Literal(value) => Ok(Cow::Borrowed(value)),
-            Argument::Call(call) => call.evaluate(scope).map(Cow::Owned),
-            Argument::Path(path) => scope.look(path).map_err(|_| EvaluationError::Argument {
-                call: self.text.clone(),
-                path: path.text().to_owned(),
-                input: scope.input.to_string(),
-            }),
+            Argument::Literal(value) => Ok(value),
+            Argument::Call(call) => Ok(made.insert(call.evaluate(scope)?)),
+            Argument::Path(path) => match scope.find(path) {
+                Some(value) => Ok(value),
+                None => match scope.look(path) {
+                    Ok(value) => Ok(made.insert(value.into_owned())),
+                    Err(_) => Err(EvaluationError::Argument {
+                        call: self.text.clone(),
+                        path: path.text().to_owned(),
+                        input: scope.input.to_string(),
+                    }),
+                },
+            },
         }
     }
 
-    fn apply(&self, arguments: &[Cow<'_, Value>], scope: &mut Scope<'_>) -> Result<Value, String> {
+    fn apply(&self, arguments: &[&Value], scope: &mut Scope<'_>) -> Result<Value, String> {
         match self.function {
-            Function::Array => Ok(arguments.iter().map(|value| Value::clone(value)).collect()),
+            Function::Array => Ok(arguments.iter().copied().cloned().collect()),
             Function::ArrayContains => arrays::contains(arguments),
             Function::ArrayGetItem => arrays::get_item(arguments),
             Function::ArrayLength => arrays::length(arguments),

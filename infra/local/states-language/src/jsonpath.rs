@@ -121,6 +121,11 @@ impl Path {
         evaluate::evaluate(rest, self.is_definite(), value)
     }
 
+    /// The value that fields and indices alone lead to from the root.
+    pub(crate) fn straight<'v>(&self, root: &'v Value) -> Option<&'v Value> {
+        evaluate::straight(&self.segments, root)
+    }
+
     /// Evaluates the path from the value of its root.
     pub(crate) fn evaluate<'v>(&self, root: &'v Value) -> Result<Cow<'v, Value>, PathError> {
         evaluate::evaluate(&self.segments, self.is_definite(), root)

@@ -98,6 +98,16 @@ impl<'a> Scope<'a> {
         })
     }
 
+    /// The value of a path, where it is: of one that goes straight into the input or a variable.
+    #[inline]
+    pub(crate) fn find(&self, path: &Path) -> Option<&'a Value> {
+        match path.root() {
+            Root::Input => path.straight(self.input),
+            Root::Variable(name) => path.straight(self.variables.get(name)?),
+            Root::Context => None,
+        }
+    }
+
     /// What a path finds in the context object, if the whole need not be made for it. What it does not find here it looks
     /// for there, so that errors are those of the whole.
     fn look_into_context(&self, path: &Path) -> Option<std::borrow::Cow<'a, Value>> {

@@ -151,20 +151,34 @@ impl Template {
     }
 
     pub(crate) fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, TemplateError> {
-        Ok(match self {
-            Self::Literal(value) => value.clone(),
+        let mut value = Value::Null;
+        self.evaluate_into(scope, &mut value)?;
+        Ok(value)
+    }
+
+    /// Puts the value where it will stay, for values are large; what is there after an error does not count.
+    pub(crate) fn evaluate_into(
+        &self,
+        scope: &mut Scope<'_>,
+        place: &mut Value,
+    ) -> Result<(), TemplateError> {
+        match self {
+            Self::Literal(value) => *place = value.clone(),
             Self::List(items) => {
                 let mut values = Vec::with_capacity(items.len());
                 for item in items {
                     values.push(item.evaluate(scope)?);
                 }
-                Value::Array(values)
+                *place = Value::Array(values);
             }
             Self::Object(fields, empty) => {
-                let mut object = empty.clone();
+                *place = Value::Object(empty.clone());
+                let Value::Object(object) = place else {
+                    return Ok(());
+                };
                 if object.len() == fields.len() {
                     for (place, (_, template)) in object.values_mut().zip(fields) {
-                        *place = template.evaluate(scope)?;
+                        template.evaluate_into(scope, place)?;
                     }
                 } else {
                     // Of a field that is there with and without its `.$` the last counts.
@@ -172,15 +186,14 @@ impl Template {
                         object.insert(name.clone(), template.evaluate(scope)?);
                     }
                 }
-                Value::Object(object)
             }
             Self::Expression(field, expression) => match expression.evaluate(scope) {
-                Ok(value) => value,
+                Ok(value) => *place = value,
                 // An index beyond a list reads as null here, on AWS too.
                 Err(EvaluationError::Path {
                     error: PathError::OutOfBounds(_),
                     ..
-                }) => Value::Null,
+                }) => *place = Value::Null,
                 Err(error) => {
                     return Err(TemplateError {
                         field: field.clone(),
@@ -188,11 +201,14 @@ impl Template {
                     });
                 }
             },
-            Self::Query(query) => query.evaluate(scope).map_err(|error| TemplateError {
-                field: String::new(),
-                error,
-            })?,
-        })
+            Self::Query(query) => {
+                *place = query.evaluate(scope).map_err(|error| TemplateError {
+                    field: String::new(),
+                    error,
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// The fields of an object template at its top level, without `.$`.

@@ -19,6 +19,10 @@ use anyhow::Context;
 use cases::{Case, Contender, named};
 use measure::{Figures, Tools};
 
+/// As in the binary `pipeline`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 Measures loads against other engines and prints a table of ratios.
 

@@ -1,6 +1,6 @@
 //! The data flow of JSONata mode: `Arguments`, `Output` and `Assign`, which see `$states` and the variables.
 
-use super::jsonpath::{assignments, evaluate};
+use super::jsonpath::{assignments, evaluate_payload};
 use super::{Assigned, FlowError};
 use crate::definition::{Diagnostics, Fields};
 use crate::machine::StateType;
@@ -43,23 +43,12 @@ impl JsonataFlow {
         }
     }
 
-    pub(crate) fn keeps_arguments(&self) -> bool {
-        self.arguments.is_none()
-    }
-
     pub(crate) fn keeps_result(&self) -> bool {
         self.output.is_none() && self.assign.is_none()
     }
 
-    pub(crate) fn arguments(
-        &self,
-        input: &Payload,
-        scope: &mut Scope<'_>,
-    ) -> Result<Payload, FlowError> {
-        match &self.arguments {
-            None => Ok(input.clone()),
-            Some(arguments) => evaluate(arguments, scope).map(Payload::from),
-        }
+    pub(crate) fn arguments(&self) -> Option<&Template> {
+        self.arguments.as_ref()
     }
 
     pub(crate) fn output(
@@ -70,9 +59,9 @@ impl JsonataFlow {
         match &self.output {
             None => Ok(result),
             Some(output) if self.has_result => {
-                evaluate(output, &mut scope.with_result(result.value())).map(Payload::from)
+                evaluate_payload(output, &mut scope.with_result(result.value()))
             }
-            Some(output) => evaluate(output, scope).map(Payload::from),
+            Some(output) => evaluate_payload(output, scope),
         }
     }
 

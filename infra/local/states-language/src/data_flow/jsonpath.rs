@@ -70,17 +70,12 @@ impl JsonPathFlow {
         self.input_path.is_none()
     }
 
-    /// Whether what the state works with goes to its task as it is.
-    pub(crate) fn keeps_arguments(&self) -> bool {
-        self.parameters.is_none()
-    }
-
     /// Whether a result becomes the output as it is.
     pub(crate) fn keeps_result(&self) -> bool {
         self.result_selector.is_none()
             && self.output_path.is_none()
             && self.assign.is_none()
-            && self.result_path == ResultPath::Whole
+            && matches!(self.result_path, ResultPath::Whole)
     }
 
     pub(crate) fn input(
@@ -91,17 +86,8 @@ impl JsonPathFlow {
         select(self.input_path.as_ref(), input, scope)
     }
 
-    pub(crate) fn arguments(
-        &self,
-        input: &Payload,
-        scope: &mut Scope<'_>,
-    ) -> Result<Payload, FlowError> {
-        match &self.parameters {
-            None => Ok(input.clone()),
-            Some(parameters) => {
-                evaluate(parameters, &mut scope.over(input.value())).map(Payload::from)
-            }
-        }
+    pub(crate) fn arguments(&self) -> Option<&Template> {
+        self.parameters.as_ref()
     }
 
     pub(crate) fn result(
@@ -111,9 +97,7 @@ impl JsonPathFlow {
     ) -> Result<Payload, FlowError> {
         match &self.result_selector {
             None => Ok(result),
-            Some(selector) => {
-                evaluate(selector, &mut scope.over(result.value())).map(Payload::from)
-            }
+            Some(selector) => evaluate_payload(selector, &mut scope.over(result.value())),
         }
     }
 
@@ -170,6 +154,18 @@ pub(crate) fn evaluate(template: &Template, scope: &mut Scope<'_>) -> Result<Val
     template
         .evaluate(scope)
         .map_err(|failed| explain(&failed.error, &failed.field, scope.input))
+}
+
+/// As [`evaluate`], for what states hand on.
+pub(crate) fn evaluate_payload(
+    template: &Template,
+    scope: &mut Scope<'_>,
+) -> Result<Payload, FlowError> {
+    let mut value = Value::Null;
+    match template.evaluate_into(scope, &mut value) {
+        Ok(()) => Ok(Payload::from(value)),
+        Err(failed) => Err(explain(&failed.error, &failed.field, scope.input)),
+    }
 }
 
 /// Evaluates the expression of a field such as `ErrorPath`.

@@ -32,6 +32,17 @@ impl Execution {
         extra: Extra<'_>,
         evaluate: impl FnOnce(&mut Scope<'_>) -> Result<R, FlowError>,
     ) -> Result<R, Failure> {
+        self.evaluate_over(thread, Some(input), extra, evaluate)
+    }
+
+    /// Evaluates something over an input, or else over that of the thread's state.
+    pub(crate) fn evaluate_over<R>(
+        &mut self,
+        thread: ThreadId,
+        input: Option<&Value>,
+        extra: Extra<'_>,
+        evaluate: impl FnOnce(&mut Scope<'_>) -> Result<R, FlowError>,
+    ) -> Result<R, Failure> {
         let Self {
             machine,
             threads,
@@ -50,7 +61,7 @@ impl Execution {
         let retried = visit.map_or(0, |visit| visit.retried.iter().sum::<u64>());
         let test = surroundings.test.as_ref();
         let retried = retried + test.map_or(0, |test| test.retried);
-        let given = test.and_then(|test| test.context.clone());
+        let given = test.and_then(|test| test.context.clone()).map(Box::new);
         let context = Context {
             identity,
             execution_input: execution_input.value(),
@@ -67,7 +78,7 @@ impl Execution {
             made: given.map_or_else(OnceCell::new, OnceCell::from),
         };
         let mut scope = Scope {
-            input,
+            input: input.unwrap_or_else(|| current.input.value()),
             result: None,
             error_output: None,
             context: &context,
@@ -93,7 +104,7 @@ impl Execution {
         let last = current.last_event;
         let entered = current.visit.as_ref().map(|visit| visit.entered_event);
         let entry = self
-            .history
+            .history()
             .iter()
             .rev()
             .find(|event| event.id == last && entered == Some(last));
@@ -134,6 +145,7 @@ impl Execution {
 }
 
 /// A failure if the payload is larger than AWS allows. `what` is the state, or the resource that returned it.
+#[inline]
 pub(crate) fn limit(payload: &Payload, what: &str) -> Result<(), Failure> {
     if payload.size() <= LARGEST_PAYLOAD {
         return Ok(());

@@ -147,7 +147,7 @@ impl Execution {
         )
     }
 
-    fn end_failed(&mut self, failure: &Failure, previous_event: u64) {
+    fn end_failed(&mut self, failure: &Failure, previous_event: u32) {
         let (error, cause) = (failure.error.as_deref(), failure.cause.as_deref());
         let status = Status::Failed {
             error: error.map(str::to_owned),
@@ -162,10 +162,10 @@ impl Execution {
     }
 
     pub(super) fn fail_for_its_history(&mut self) {
-        let last = self.history.last().map_or(0, |event| event.id);
+        let last = self.history().last().map_or(0, |event| event.id);
         let cause = format!(
             "The execution reached the maximum number of history events ({}).",
-            super::LONGEST_HISTORY
+            crate::history::LONGEST_HISTORY
         );
         self.end_failed(&Failure::new(RUNTIME, cause), last);
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::evaluation::limit;
 use super::{Execution, Extra, Status, ThreadId, Visit, Work};
 use crate::data_flow::Assigned;
+use crate::data_flow::jsonpath::evaluate_payload;
 use crate::errors::Failure;
 use crate::history::{Details, Truncated};
-use crate::machine::{State, StateId, StateMachine, StateType, Transition};
+use crate::machine::{State, StateMachine, StateType, Transition};
 use crate::payload::Payload;
 use crate::states::Kind;
 use crate::{EventDetails, EventType};
@@ -26,7 +27,21 @@ impl Execution {
             .map(|visit| std::mem::replace(&mut visit.work, Work::Begun))
         {
             None => {
-                self.enter(thread, state);
+                let details = Details::Entered {
+                    name: state.name.clone(),
+                    input: current.input.text().clone(),
+                };
+                let event_type = entered(state.state_type());
+                let entered_event =
+                    self.history
+                        .push(self.now, event_type, current.last_event, details);
+                current.last_event = entered_event;
+                current.visit = Some(Visit {
+                    entered_event,
+                    entered_at: self.now,
+                    retried: vec![0; state.retriers.len()],
+                    work: Work::Begun,
+                });
                 state.kind.run(self, thread, state)
             }
             Some(Work::Joined(result)) => {
@@ -41,27 +56,6 @@ impl Execution {
         };
         if let Err(failure) = outcome {
             self.fail(thread, failure);
-        }
-    }
-
-    fn enter(&mut self, thread: ThreadId, state: &State) {
-        let Some(current) = self.threads.get(&thread) else {
-            return;
-        };
-        let details = Details::Entered {
-            name: state.name.clone(),
-            input: current.input.text().clone(),
-        };
-        let entered_event = self.push(entered(state.state_type()), current.last_event, details);
-        let visit = Visit {
-            entered_event,
-            entered_at: self.now,
-            retried: vec![0; state.retriers.len()],
-            work: Work::Begun,
-        };
-        if let Some(current) = self.threads.get_mut(&thread) {
-            current.last_event = entered_event;
-            current.visit = Some(visit);
         }
     }
 
@@ -86,7 +80,7 @@ impl Execution {
         Ok(effective)
     }
 
-    /// What the state hands to its task or branches.
+    /// What the state hands to its task or branches, of what [`Execution::effective_input`] gave.
     pub(crate) fn arguments(
         &mut self,
         thread: ThreadId,
@@ -94,12 +88,37 @@ impl Execution {
         input: &Payload,
         extra: Extra<'_>,
     ) -> Result<Payload, Failure> {
-        let arguments = match state.flow.keeps_arguments() {
-            true => input.clone(),
-            false => self.evaluate(thread, input.value(), extra, |scope| {
-                state.flow.arguments(input, scope)
+        let arguments = match state.flow.arguments() {
+            None => input.clone(),
+            Some(template) => self.evaluate(thread, input.value(), extra, |scope| {
+                evaluate_payload(template, scope)
             })?,
         };
+        self.hand_on(state, arguments)
+    }
+
+    /// The same of a state that works with nothing else.
+    pub(crate) fn input_arguments(
+        &mut self,
+        thread: ThreadId,
+        state: &State,
+    ) -> Result<Payload, Failure> {
+        match state.flow.arguments() {
+            Some(template) if state.flow.keeps_input() && !self.is_tested() => {
+                let arguments = self.evaluate_over(thread, None, Extra::default(), |scope| {
+                    evaluate_payload(template, scope)
+                })?;
+                self.hand_on(state, arguments)
+            }
+            _ => {
+                let input = self.effective_input(thread, state)?;
+                self.arguments(thread, state, &input, Extra::default())
+            }
+        }
+    }
+
+    #[inline]
+    fn hand_on(&mut self, state: &State, arguments: Payload) -> Result<Payload, Failure> {
         limit(&arguments, &state.name)?;
         if self.is_tested() {
             let name = match state.flow.is_jsonpath() {
@@ -169,29 +188,26 @@ impl Execution {
             };
             Details::from(details)
         };
-        let last_event = self.last_event(thread);
-        let left = self.push(exited(state.state_type()), last_event, details);
         if let Some(current) = self.threads.get_mut(&thread) {
-            current.last_event = left;
+            let event_type = exited(state.state_type());
+            current.last_event =
+                self.history
+                    .push(self.now, event_type, current.last_event, details);
             for (name, value) in assigned {
                 current.variables.insert(name, value.into());
             }
+            if let Transition::Next(next) = transition {
+                current.state = next;
+                current.input = output;
+                current.visit = None;
+                self.ready.push_back(thread);
+                self.end_test(thread, transition);
+                return Ok(());
+            }
         }
         self.end_test(thread, transition);
-        match transition {
-            Transition::Next(next) => self.go(thread, next, output),
-            Transition::End | Transition::None => self.complete(thread, output),
-        }
+        self.complete(thread, output);
         Ok(())
-    }
-
-    fn go(&mut self, thread: ThreadId, next: StateId, input: Payload) {
-        if let Some(current) = self.threads.get_mut(&thread) {
-            current.state = next;
-            current.input = input;
-            current.visit = None;
-            self.ready.push_back(thread);
-        }
     }
 
     /// The thread has come to its end.

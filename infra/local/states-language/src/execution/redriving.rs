@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Execution, LONGEST_HISTORY, Purpose, Status, ThreadId, Work, seconds_milliseconds};
+use super::{Execution, Purpose, Status, ThreadId, Work, seconds_milliseconds};
+use crate::history::LONGEST_HISTORY;
 use crate::machine::StateType;
 use crate::states::Kind;
 use crate::{EventDetails, EventType};
@@ -43,10 +44,10 @@ impl Execution {
 
     /// Whether the history has room for a redrive.
     pub fn has_room(&self) -> bool {
-        self.history.len() + 2 < LONGEST_HISTORY
+        self.history().len() + 2 < LONGEST_HISTORY
     }
 
-    fn resume(&mut self, thread: ThreadId, redriven: u64) {
+    fn resume(&mut self, thread: ThreadId, redriven: u32) {
         let has_branches = self
             .threads
             .values()

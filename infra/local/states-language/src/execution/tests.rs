@@ -548,7 +548,7 @@ proptest! {
         let execution = Driver::start(&everything(), r#"{"items": [1, 2, 3]}"#, answers(codes)).run();
         prop_assert!(!matches!(execution.status(), Status::Running));
         for (position, event) in execution.history().iter().enumerate() {
-            prop_assert_eq!(event.id, position as u64 + 1);
+            prop_assert_eq!(event.id, position as u32 + 1);
             prop_assert!(event.previous_event_id < event.id);
         }
     }

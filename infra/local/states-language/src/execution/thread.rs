@@ -26,7 +26,7 @@ pub(crate) struct Thread {
     pub(crate) variables: Variables,
     /// Inside a Map: the iteration's index and item, for `$$.Map.Item`.
     pub(crate) item: Option<(u64, Shared)>,
-    pub(super) last_event: u64,
+    pub(super) last_event: u32,
     /// `None` until the state is entered.
     pub(crate) visit: Option<Visit>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Thread {
 /// One stay in a state, retries included.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Visit {
-    pub(crate) entered_event: u64,
+    pub(crate) entered_event: u32,
     pub(crate) entered_at: Timestamp,
     /// How often each retrier has been used.
     pub(crate) retried: Vec<u64>,
@@ -163,13 +163,13 @@ impl Execution {
         self.threads.get(&thread).map(Box::as_ref)
     }
 
-    pub(crate) fn last_event(&self, thread: ThreadId) -> u64 {
+    pub(crate) fn last_event(&self, thread: ThreadId) -> u32 {
         self.threads
             .get(&thread)
             .map_or(0, |thread| thread.last_event)
     }
 
-    pub(crate) fn set_last_event(&mut self, thread: ThreadId, event: u64) {
+    pub(crate) fn set_last_event(&mut self, thread: ThreadId, event: u32) {
         if let Some(thread) = self.threads.get_mut(&thread) {
             thread.last_event = event;
         }
@@ -193,7 +193,7 @@ impl Execution {
         start: StateId,
         input: Payload,
         item: Option<(u64, Shared)>,
-        after: u64,
+        after: u32,
     ) -> ThreadId {
         let id = ThreadId(self.number());
         let mut thread = Thread::new(Some((parent, branch)), start, input);

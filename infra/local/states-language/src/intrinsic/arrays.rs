@@ -1,7 +1,5 @@
 //! The intrinsic functions on arrays. Called by [`super::Call::evaluate`].
 
-use std::borrow::Cow;
-
 use serde_json::{Value, json};
 
 use super::{array, integer};
@@ -10,15 +8,15 @@ use crate::jsonpath::equal_numbers;
 /// `States.ArrayRange` makes at most this many items.
 const LONGEST_RANGE: i64 = 1000;
 
-pub(super) fn contains(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    let found = array(&arguments[0])?
+pub(super) fn contains(arguments: &[&Value]) -> Result<Value, String> {
+    let found = array(arguments[0])?
         .iter()
-        .any(|item| same(item, &arguments[1]));
+        .any(|item| same(item, arguments[1]));
     Ok(Value::Bool(found))
 }
 
-pub(super) fn get_item(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    let (items, index) = (array(&arguments[0])?, integer(&arguments[1])?);
+pub(super) fn get_item(arguments: &[&Value]) -> Result<Value, String> {
+    let (items, index) = (array(arguments[0])?, integer(arguments[1])?);
     usize::try_from(index)
         .ok()
         .and_then(|index| items.get(index))
@@ -31,12 +29,12 @@ pub(super) fn get_item(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
         })
 }
 
-pub(super) fn length(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    Ok(json!(array(&arguments[0])?.len()))
+pub(super) fn length(arguments: &[&Value]) -> Result<Value, String> {
+    Ok(json!(array(arguments[0])?.len()))
 }
 
-pub(super) fn partition(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    let (items, size) = (array(&arguments[0])?, integer(&arguments[1])?);
+pub(super) fn partition(arguments: &[&Value]) -> Result<Value, String> {
+    let (items, size) = (array(arguments[0])?, integer(arguments[1])?);
     let size = usize::try_from(size)
         .ok()
         .filter(|size| *size > 0)
@@ -48,11 +46,11 @@ pub(super) fn partition(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
 }
 
 /// From the first number to the last, both included.
-pub(super) fn range(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
+pub(super) fn range(arguments: &[&Value]) -> Result<Value, String> {
     let (first, last, step) = (
-        integer(&arguments[0])?,
-        integer(&arguments[1])?,
-        integer(&arguments[2])?,
+        integer(arguments[0])?,
+        integer(arguments[1])?,
+        integer(arguments[2])?,
     );
     if step == 0 {
         return Err("The step of a range cannot be 0".to_owned());
@@ -75,9 +73,9 @@ pub(super) fn range(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
         .collect())
 }
 
-pub(super) fn unique(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
+pub(super) fn unique(arguments: &[&Value]) -> Result<Value, String> {
     let mut kept: Vec<Value> = Vec::new();
-    for item in array(&arguments[0])? {
+    for item in array(arguments[0])? {
         if !kept.iter().any(|other| same(item, other)) {
             kept.push(item.clone());
         }

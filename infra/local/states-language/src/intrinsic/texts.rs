@@ -1,6 +1,5 @@
 //! The intrinsic functions on texts and JSON. Called by [`super::Call::evaluate`].
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -25,24 +24,24 @@ fn short(value: &Value) -> Result<&str, String> {
     Ok(text)
 }
 
-pub(super) fn base64_encode(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    Ok(Value::String(STANDARD.encode(short(&arguments[0])?)))
+pub(super) fn base64_encode(arguments: &[&Value]) -> Result<Value, String> {
+    Ok(Value::String(STANDARD.encode(short(arguments[0])?)))
 }
 
-pub(super) fn base64_decode(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
+pub(super) fn base64_decode(arguments: &[&Value]) -> Result<Value, String> {
     let bytes = STANDARD
-        .decode(short(&arguments[0])?)
+        .decode(short(arguments[0])?)
         .map_err(|error| format!("The input is not valid Base64: {error}"))?;
     Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-pub(super) fn hash(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
+pub(super) fn hash(arguments: &[&Value]) -> Result<Value, String> {
     // Anything but a text is hashed as its JSON.
-    let data = match &*arguments[0] {
-        Value::String(_) => short(&arguments[0])?.to_owned(),
+    let data = match arguments[0] {
+        Value::String(_) => short(arguments[0])?.to_owned(),
         other => other.to_string(),
     };
-    let digest: Vec<u8> = match text(&arguments[1])? {
+    let digest: Vec<u8> = match text(arguments[1])? {
         "MD5" => Md5::digest(&data).to_vec(),
         "SHA-1" => Sha1::digest(&data).to_vec(),
         "SHA-256" => Sha256::digest(&data).to_vec(),
@@ -63,8 +62,8 @@ pub(super) fn hash(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
 }
 
 /// Fields of the second object win; only the shallow mode exists.
-pub(super) fn json_merge(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    let (Value::Object(first), Value::Object(second)) = (&*arguments[0], &*arguments[1]) else {
+pub(super) fn json_merge(arguments: &[&Value]) -> Result<Value, String> {
+    let (Value::Object(first), Value::Object(second)) = (arguments[0], arguments[1]) else {
         return Err("Expected two object arguments".to_owned());
     };
     match *arguments[2] {
@@ -84,8 +83,8 @@ pub(super) fn json_merge(arguments: &[Cow<'_, Value>]) -> Result<Value, String> 
 }
 
 /// Blank text is null, as AWS has it.
-pub(super) fn string_to_json(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    let text = text(&arguments[0])?;
+pub(super) fn string_to_json(arguments: &[&Value]) -> Result<Value, String> {
+    let text = text(arguments[0])?;
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
@@ -99,8 +98,8 @@ pub(super) fn string_to_json(arguments: &[Cow<'_, Value>]) -> Result<Value, Stri
 }
 
 /// Splits at every one of the delimiter's characters; empty parts are left out.
-pub(super) fn split(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    let (whole, delimiters) = (text(&arguments[0])?, text(&arguments[1])?);
+pub(super) fn split(arguments: &[&Value]) -> Result<Value, String> {
+    let (whole, delimiters) = (text(arguments[0])?, text(arguments[1])?);
     Ok(whole
         .split(|character| delimiters.contains(character))
         .filter(|part| !part.is_empty())
@@ -109,8 +108,8 @@ pub(super) fn split(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
 }
 
 /// Puts the arguments into the `{}` of the first. Objects and lists look as Java prints them.
-pub(super) fn format(arguments: &[Cow<'_, Value>]) -> Result<Value, String> {
-    let template = text(&arguments[0])?;
+pub(super) fn format(arguments: &[&Value]) -> Result<Value, String> {
+    let template = text(arguments[0])?;
     let mut values = arguments[1..].iter();
     let mut formatted = String::with_capacity(template.len());
     let mut characters = template.chars().peekable();

@@ -79,7 +79,7 @@ pub(super) fn evaluate<'v>(
 
 /// What fields and indices alone lead to, which is what most paths are made of; `None` if they lead nowhere, or there is more
 /// to the path.
-fn straight<'v>(segments: &[Segment], root: &'v Value) -> Option<&'v Value> {
+pub(super) fn straight<'v>(segments: &[Segment], root: &'v Value) -> Option<&'v Value> {
     let mut value = root;
     for segment in segments {
         value = match (segment, value) {

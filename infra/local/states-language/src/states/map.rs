@@ -347,7 +347,7 @@ impl Map {
         execution: &mut Execution,
         thread: ThreadId,
         state: &State,
-        after: u64,
+        after: u32,
     ) -> Result<(), Failure> {
         let Some(Work::Iterations(iterations)) = execution.work_mut(thread) else {
             return Ok(());
@@ -389,7 +389,7 @@ impl Map {
         state: &State,
         index: usize,
         output: Payload,
-        last_event: u64,
+        last_event: u32,
     ) {
         execution.set_last_event(thread, last_event);
         execution.record(
@@ -408,7 +408,7 @@ impl Map {
         state: &State,
         index: usize,
         failure: &Failure,
-        last_event: u64,
+        last_event: u32,
     ) -> Option<Failure> {
         execution.set_last_event(thread, last_event);
         execution.record_aside(
@@ -447,7 +447,7 @@ impl Map {
         state: &State,
         index: usize,
         output: Payload,
-        last_event: u64,
+        last_event: u32,
     ) {
         let Some(Work::Iterations(iterations)) = execution.work_mut(thread) else {
             return;

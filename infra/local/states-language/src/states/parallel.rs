@@ -2,7 +2,7 @@
 
 use crate::definition::{Draft, Fields, StateReader};
 use crate::errors::Failure;
-use crate::execution::{Branches, Execution, Extra, ThreadId, Work};
+use crate::execution::{Branches, Execution, ThreadId, Work};
 use crate::machine::{BlockId, State, StateId};
 use crate::payload::Payload;
 use crate::{EventDetails, EventType};
@@ -50,8 +50,7 @@ impl Parallel {
         thread: ThreadId,
         state: &State,
     ) -> Result<(), Failure> {
-        let input = execution.effective_input(thread, state)?;
-        let input = execution.arguments(thread, state, &input, Extra::default())?;
+        let input = execution.input_arguments(thread, state)?;
         if let Some(mock) = execution.mocked() {
             let result = execution.mock_result(thread, mock)?;
             return execution.finish(thread, state, result);
@@ -82,7 +81,7 @@ impl Parallel {
         thread: ThreadId,
         branch: usize,
         output: Payload,
-        last_event: u64,
+        last_event: u32,
     ) {
         let Some(Work::Branches(branches)) = execution.work_mut(thread) else {
             return;

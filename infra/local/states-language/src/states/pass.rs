@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::DiagnosticCode;
 use crate::definition::{Diagnostics, Fields};
 use crate::errors::Failure;
-use crate::execution::{Execution, Extra, ThreadId};
+use crate::execution::{Execution, ThreadId};
 use crate::machine::{QueryLanguage, State};
 use crate::payload::Payload;
 
@@ -36,10 +36,13 @@ impl Pass {
         thread: ThreadId,
         state: &State,
     ) -> Result<(), Failure> {
-        let input = execution.effective_input(thread, state)?;
         let result = match &self.result {
-            Some(result) => Payload::from(result.clone()),
-            None => execution.arguments(thread, state, &input, Extra::default())?,
+            Some(result) => {
+                // It is not used, and has to be there.
+                execution.effective_input(thread, state)?;
+                Payload::from(result.clone())
+            }
+            None => execution.input_arguments(thread, state)?,
         };
         execution.finish(thread, state, result)
     }

@@ -389,7 +389,7 @@ fn redrives_the_children_that_failed_and_starts_those_that_had_not_begun() {
         ]
     );
     let redriven = &again.history()[before + 1];
-    assert_eq!(redriven.previous_event_id, before as u64 + 1);
+    assert_eq!(redriven.previous_event_id, before as u32 + 1);
     assert_eq!(redriven.details().redrive_count, Some(1));
     let [map_run] = again.map_runs() else {
         panic!("one Map run goes on: {:?}", again.map_runs());
