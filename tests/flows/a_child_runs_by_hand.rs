@@ -41,6 +41,26 @@ async fn terminate_without_a_cluster_succeeds() -> Result<()> {
 }
 
 #[tokio::test]
+async fn terminate_finds_the_cluster_whose_state_info_somebody_removed() -> Result<()> {
+    let pipeline = Pipeline::start().await?;
+    let launched = pipeline
+        .run_machine("launch-emr-cluster", json!({"BatchId": "by-hand"}))
+        .await?;
+    assert!(launched.succeeded(), "{launched:?}");
+    for key in pipeline.keys("state/").await? {
+        pipeline.delete(&key).await?;
+    }
+    for status in ["TERMINATED", "NOTHING_TO_TERMINATE"] {
+        let outcome = pipeline
+            .run_machine("terminate-emr-cluster", json!({}))
+            .await?;
+        assert_eq!(outcome.output.unwrap_or_default()["Status"], status);
+        assert_eq!(pipeline.cluster_states().await?, ["TERMINATED"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 pub(crate) async fn r4_launch_dimensions_workers_facts_and_terminate_by_hand_load_the_sample()
 -> Result<()> {
     let pipeline = Pipeline::start().await?;

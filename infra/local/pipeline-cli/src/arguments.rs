@@ -96,8 +96,12 @@ pub struct RunArguments {
     #[arg(long, value_name = "STATE_OR_STEP")]
     pub fail: Option<String>,
 
-    /// Allow every call. Without this a call that the policies of the template's roles do not allow is denied, as on AWS.
-    #[arg(long)]
+    /// Deny every call that the policies of the template's roles do not allow, as on AWS. This is the default.
+    #[arg(long, overrides_with = "allow_everything")]
+    pub enforce_iam: bool,
+
+    /// Allow every call.
+    #[arg(long, overrides_with = "enforce_iam")]
     pub allow_everything: bool,
 
     /// Let the faults of this file strike, and list at the end which did. `infra/local/simulation/example-faults.toml` shows
@@ -175,8 +179,12 @@ pub struct ServeArguments {
     #[arg(long, value_enum, default_value_t = ClockMode::Virtual)]
     pub clock: ClockMode,
 
-    /// Allow every call. Without this a call that the policies of the template's roles do not allow is denied, as on AWS.
-    #[arg(long)]
+    /// Deny every call that the policies of the template's roles do not allow, as on AWS. This is the default.
+    #[arg(long, overrides_with = "allow_everything")]
+    pub enforce_iam: bool,
+
+    /// Allow every call.
+    #[arg(long, overrides_with = "enforce_iam")]
     pub allow_everything: bool,
 
     /// Start without the stack of the template: no bucket, function or state machine.
@@ -460,6 +468,27 @@ mod tests {
             Arguments::try_parse_from(["pipeline", "run", "--batch-id", "2026-11-21T02-00-00Z"])
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn policies_are_enforced_unless_the_last_flag_about_them_says_otherwise() {
+        for (flags, allowed) in [
+            (vec![], false),
+            (vec!["--enforce-iam"], false),
+            (vec!["--allow-everything"], true),
+            (vec!["--allow-everything", "--enforce-iam"], false),
+            (vec!["--enforce-iam", "--allow-everything"], true),
+        ] {
+            for command in ["run", "serve"] {
+                let typed = ["pipeline", command].into_iter().chain(flags.clone());
+                let allows = match Arguments::try_parse_from(typed).unwrap().command {
+                    Command::Run(run) => run.allow_everything,
+                    Command::Serve(serve) => serve.allow_everything,
+                    _ => panic!("neither run nor serve"),
+                };
+                assert_eq!(allows, allowed, "{command} {flags:?}");
+            }
+        }
     }
 
     #[test]

@@ -159,6 +159,7 @@ impl Execution {
         now: Timestamp,
     ) -> Result<Self, InputError> {
         let input = Payload::read(input)?;
+        let now = to_the_millisecond(now);
         let mut execution = Self {
             identity,
             input: input.clone(),
@@ -223,7 +224,7 @@ impl Execution {
         if self.status != Status::Running {
             return false;
         }
-        self.now = self.now.max(now);
+        self.now = self.now.max(to_the_millisecond(now));
         let awaited = self.accept(arrival);
         self.run();
         awaited
@@ -402,6 +403,14 @@ impl Execution {
         self.abort_map_runs();
         self.status = status;
         self.ended_at = Some(self.now);
+    }
+}
+
+/// AWS records milliseconds; more would not survive being written down.
+fn to_the_millisecond(time: Timestamp) -> Timestamp {
+    match time.subsec_nanosecond() % 1_000_000 {
+        0 => time,
+        _ => Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time),
     }
 }
 

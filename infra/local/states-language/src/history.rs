@@ -279,22 +279,6 @@ pub struct HistoryEvent {
 }
 
 impl HistoryEvent {
-    fn new(
-        timestamp: Timestamp,
-        event_type: EventType,
-        id: u32,
-        previous_event_id: u32,
-        details: Details,
-    ) -> Self {
-        Self {
-            timestamp,
-            event_type,
-            id,
-            previous_event_id,
-            details,
-        }
-    }
-
     /// Its details; of a type that has none they are empty.
     pub fn details(&self) -> EventDetails {
         self.details.whole()
@@ -324,7 +308,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Records an event; answers its id. The last place is for the execution's end.
+    /// Records an event of a time without fractions of milliseconds; answers its id. The last place is for the execution's end.
     pub(crate) fn push(
         &mut self,
         now: Timestamp,
@@ -344,18 +328,13 @@ impl History {
             return previous_event_id;
         }
         let id = self.events.len() as u32 + 1;
-        // AWS records milliseconds; more would not survive being written down.
-        let time = match now.subsec_nanosecond() % 1_000_000 {
-            0 => now,
-            _ => Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
-        };
-        self.events.push(HistoryEvent::new(
-            time,
+        self.events.push(HistoryEvent {
+            timestamp: now,
             event_type,
             id,
             previous_event_id,
             details,
-        ));
+        });
         id
     }
 

@@ -1,10 +1,10 @@
-//! Functions of arrays and maps that DataFusion lacks or does otherwise.
+//! Functions of arrays that DataFusion lacks or does otherwise.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int32Builder, ListArray, ListBuilder,
-    MapBuilder, StringBuilder, new_empty_array, new_null_array,
+    new_empty_array, new_null_array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{interleave, nullif};
@@ -56,12 +56,6 @@ pub(super) fn functions() -> Vec<Function> {
         ),
         Function::new("hive_members", 3..=3, member_type, members),
         Function::new("hive_field", 2..=2, field_type, field),
-        Function::new(
-            "str_to_map",
-            1..=3,
-            |_, _| Ok(texts_by_text().arrow()),
-            str_to_map,
-        ),
     ];
     all.push(Function::new("size", 1..=1, INT, |arguments| {
         let column = &arguments.columns[0];
@@ -120,10 +114,6 @@ fn array(arguments: &Arguments) -> Result<ArrayRef, Failure> {
     let ends = OffsetBuffer::from_lengths(lengths);
     let list = ListArray::try_new(Arc::clone(item), ends, values, None);
     Ok(Arc::new(list.map_err(failed)?))
-}
-
-fn texts_by_text() -> HiveType {
-    HiveType::Map(Box::new(HiveType::String), Box::new(HiveType::String))
 }
 
 /// `[0, 1, …]` for each array, which `posexplode` unnests beside it.
@@ -265,43 +255,4 @@ fn field(arguments: &Arguments) -> Result<ArrayRef, Failure> {
             picked(value.as_list::<i32>(), place(&fields), &arguments.kind)
         }
     }
-}
-
-/// `str_to_map(text, between pairs, between key and value)`; the separators are patterns.
-fn str_to_map(arguments: &Arguments) -> Result<ArrayRef, Failure> {
-    let text = arguments.text(0)?;
-    let separator = |index: usize, default: &str| -> Result<regex::Regex, Failure> {
-        let pattern = if arguments.count() > index {
-            at(&arguments.text(index)?, 0).unwrap_or(default).to_owned()
-        } else {
-            default.to_owned()
-        };
-        regex::Regex::new(&pattern).map_err(|error| Failure::semantic(error.to_string()))
-    };
-    let (pairs, parts) = (separator(1, ",")?, separator(2, ":")?);
-    let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-    for row in 0..arguments.rows {
-        let Some(text) = at(&text, row) else {
-            maps.append(false)
-                .map_err(|error| Failure::Query(error.to_string()))?;
-            continue;
-        };
-        let mut known: Vec<(&str, Option<&str>)> = Vec::new();
-        for pair in pairs.split(text) {
-            let mut cut = parts.splitn(pair, 2);
-            let (key, value) = (cut.next().unwrap_or_default(), cut.next());
-            match known.iter_mut().find(|(other, _)| *other == key) {
-                Some(entry) => entry.1 = value,
-                None => known.push((key, value)),
-            }
-        }
-        for (key, value) in known {
-            maps.keys().append_value(key);
-            maps.values().append_option(value);
-        }
-        maps.append(true)
-            .map_err(|error| Failure::Query(error.to_string()))?;
-    }
-    let maps: ArrayRef = Arc::new(maps.finish());
-    cast_array(&maps, &texts_by_text())
 }

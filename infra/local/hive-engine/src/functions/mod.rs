@@ -8,6 +8,7 @@ pub(crate) mod condition;
 mod encoding;
 mod hash;
 mod json;
+pub(crate) mod map;
 mod number;
 pub(crate) mod operator;
 mod pattern;
@@ -44,6 +45,7 @@ pub(crate) fn scalar_functions(now: i64) -> Vec<Arc<ScalarUDF>> {
         zone::functions(),
         condition::functions(),
         collection::functions(),
+        map::functions(),
         operator::functions(),
     ]
     .into_iter()
@@ -63,7 +65,6 @@ pub(crate) fn scalar_functions(now: i64) -> Vec<Arc<ScalarUDF>> {
         nested::array_has::array_has_udf(),
         nested::sort::array_sort_udf(),
         nested::set_ops::array_distinct_udf(),
-        nested::map::map_udf(),
         nested::map_keys::map_keys_udf(),
         nested::map_values::map_values_udf(),
         nested::map_extract::map_extract_udf(),

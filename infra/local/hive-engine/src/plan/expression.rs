@@ -13,6 +13,7 @@ use super::rewrite::placed;
 use crate::error::{Failure, closest};
 use crate::functions::collection::ARRAY;
 use crate::functions::condition::NUMBER;
+use crate::functions::map::MAP;
 use crate::functions::{cast, engine_name};
 use crate::types::HiveType;
 use crate::value;
@@ -414,7 +415,7 @@ fn rewrite_function(
                 .map(|pair| (pair[0].clone(), pair[1].clone()))
                 .unzip();
             return Ok(Some(call(
-                "map",
+                MAP,
                 vec![
                     call(ARRAY, small_constants(keys)),
                     call(ARRAY, small_constants(values)),

@@ -20,7 +20,7 @@ impl Execution {
         if !over || !self.has_room() {
             return false;
         }
-        self.now = self.now.max(now);
+        self.now = self.now.max(super::to_the_millisecond(now));
         self.identity.redrive_count += 1;
         self.identity.redrive_time = Some(self.now);
         self.status = Status::Running;
