@@ -4,6 +4,7 @@
 
 mod causes;
 mod cost;
+mod hints;
 mod layout;
 mod log_tail;
 mod mail;

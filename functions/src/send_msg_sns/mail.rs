@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::causes::{Problem, problems};
 use super::cost;
+use super::hints::{hints, left, removal};
 use super::layout::{Text, duration};
 use super::redaction::redacted;
 use super::report::{Report, text};
@@ -52,8 +53,9 @@ pub(super) async fn write(clients: &Clients, report: &Report) -> Mail {
     }
     notes(&mut out, report, stock.as_ref(), batch.as_deref(), &problems, clients);
     cost::write(&mut out, report);
-    if !report.is_success() {
-        how_to_resume(&mut out, report, batch.as_deref(), &problems, stock.as_ref());
+    match report.is_success() {
+        true => state_info(&mut out, report),
+        false => how_to_resume(&mut out, report, batch.as_deref(), &problems, stock.as_ref()),
     }
     Mail { subject: subject(report, batch.as_deref(), &problems, stock.as_ref()), text: out.into_string() }
 }
@@ -77,7 +79,10 @@ fn subject(report: &Report, batch: Option<&str>, problems: &[Problem], stock: Op
             let rows: u64 = stock.map_or(0, |stock| {
                 stock.tables.iter().flat_map(|table| table.counts.values()).map(|counts| counts.rows_loaded).sum()
             });
-            format!("loaded, {rows} rows")
+            match stock.is_none_or(|stock| stock.unknown.is_empty()) {
+                true => format!("loaded, {rows} rows"),
+                false => format!("loaded, at least {rows} rows"),
+            }
         }
         "NOTHING_TO_LOAD" => "had nothing to load".to_owned(),
         outcome if may_be_alive(report) => format!("{outcome}, a cluster may still be running"),
@@ -173,15 +178,18 @@ fn state_of_the_data(out: &mut Text, stock: &Stock, batch: Option<&str>) {
         let rows =
             batch.and_then(|batch| table.counts.get(batch)).map_or_else(|| "-".to_owned(), |counts| counts.rows_loaded.to_string());
         let name = format!("{}.{}", table.kind, table.name);
-        out.line(&format!("  {name:<34}{:<30}{rows:>12}", state(table, batch)));
+        out.line(&format!("  {name:<34}{:<30}{rows:>12}", state(stock, table, batch)));
     }
     out.paragraph(2, "Nothing is lost: what is not loaded is in landing or staging, as it came.");
 }
 
-/// Where a table's files of the batch are.
-fn state(table: &Table, batch: Option<&str>) -> String {
+/// Where a table's files of the batch are, as far as it could be seen.
+fn state(stock: &Stock, table: &Table, batch: Option<&str>) -> String {
     let staged = batch.and_then(|batch| table.staged.get(batch)).copied().unwrap_or(0);
     match (table.is_loaded, table.is_staged, staged) {
+        _ if batch.is_some() && !stock.is_ledger_known && !table.is_loaded => "not known".to_owned(),
+        (true, _, 0) if !stock.are_zones_known => "loaded".to_owned(),
+        (false, ..) if !stock.are_zones_known => "not loaded".to_owned(),
         (true, _, 0) => "loaded and archived".to_owned(),
         (true, _, left) => format!("loaded, {left} to archive"),
         (false, true, left) => format!("staged, not loaded ({left})"),
@@ -218,7 +226,7 @@ fn notes(out: &mut Text, report: &Report, stock: Option<&Stock>, batch: Option<&
             }
         }
         notes.extend(stock.unknown.iter().map(|problem| format!("Not everything could be looked at: {}", redacted(problem))));
-        if report.is_success() {
+        if report.is_success() && stock.unknown.is_empty() {
             let without = stock.tables.iter().filter(|table| table.counts.is_empty() && table.landed == 0);
             let names: Vec<String> = without.map(|table| format!("{}.{}", table.kind, table.name)).collect();
             if !names.is_empty() {
@@ -281,6 +289,15 @@ fn workers(report: &Report) -> Option<String> {
     None
 }
 
+fn state_info(out: &mut Text, report: &Report) {
+    let Some(left) = left(report) else { return };
+    out.heading("State info");
+    out.paragraph(2, &redacted(&left.why));
+    if let Some(hint) = removal(&left) {
+        out.paragraph(2, &hint);
+    }
+}
+
 fn how_to_resume(out: &mut Text, report: &Report, batch: Option<&str>, problems: &[Problem], stock: Option<&Stock>) {
     out.heading("To resume");
     if may_be_alive(report) {
@@ -299,7 +316,7 @@ fn how_to_resume(out: &mut Text, report: &Report, batch: Option<&str>, problems:
         let why = super::causes::problems(&report.termination).remove(0);
         out.paragraph(2, &format!("Terminating it failed ({}): {}", why.error, redacted(&why.why)));
     }
-    for hint in hints(problems, batch, stock) {
+    for hint in hints(problems.iter().chain(&left(report)), batch, stock) {
         out.paragraph(2, &hint);
     }
     let input = input(report, batch);
@@ -330,40 +347,6 @@ fn input(report: &Report, batch: Option<&str>) -> String {
         }
     }
     input.to_string()
-}
-
-/// What to do before a rerun can do better.
-fn hints(problems: &[Problem], batch: Option<&str>, stock: Option<&Stock>) -> Vec<String> {
-    let mut hints = Vec::new();
-    for problem in problems {
-        let hint = match (problem.error.as_str(), &problem.table, batch, stock) {
-            ("StepFailed", Some(table), Some(batch), Some(stock)) if problem.what.starts_with("step \"load") => {
-                let path = table.replacen('.', "/", 1);
-                let zone = |zone| format!("    s3://{}/{zone}/{path}/batch_id={batch}/", stock.bucket);
-                format!(
-                    "If {table} has bad rows, they are listed with file, position and reason in\n{}\nCorrect the files in\n{}\nfirst, or the same rows fail again.",
-                    zone("rejected"),
-                    zone("staging")
-                )
-            }
-            ("AccessDenied", ..) => "Grant the action that is named above first.".to_owned(),
-            ("InvalidInput", ..) => "Correct the input first.".to_owned(),
-            ("ConfigInvalid" | "ConfigMissing", ..) => "Correct config.ini first.".to_owned(),
-            ("StateInfoInvalid", ..) => match problem.why.split_whitespace().find(|word| word.starts_with("s3://")) {
-                Some(address) => format!(
-                    "Every run is refused until the document that says who holds the pipeline is removed. Once no cluster of the pipeline is running:\n    aws s3 rm {}",
-                    address.trim_end_matches([',', ';', ':'])
-                ),
-                None => continue,
-            },
-            ("AlreadyRunning" | "ClusterInUse", ..) => "Wait for the holder that is named above, or end it, first.".to_owned(),
-            _ => continue,
-        };
-        if !hints.contains(&hint) {
-            hints.push(hint);
-        }
-    }
-    hints
 }
 
 #[cfg(test)]
@@ -406,12 +389,45 @@ mod tests {
         assert_eq!(shlex::split(command).unwrap(), ["{\"BatchId\":\"b1\",\"StartFrom\":\"Facts\",\"Facts\":[\"o'neill\"]}"]);
     }
 
+    #[test]
+    fn what_could_not_be_looked_at_is_not_told_of_as_if_it_had_been() {
+        for (is_ledger_known, are_zones_known, is_loaded, said) in [
+            (false, true, false, "not known"),
+            (false, false, true, "loaded"),
+            (true, false, true, "loaded"),
+            (true, false, false, "not loaded"),
+            (true, true, true, "loaded and archived"),
+            (true, true, false, "nothing landed"),
+        ] {
+            let stock = Stock { is_ledger_known, are_zones_known, ..Stock::default() };
+            let table = Table { is_loaded, ..Table::default() };
+            assert_eq!(state(&stock, &table, Some("b1")), said, "{stock:?}");
+        }
+    }
+
     #[tokio::test]
     async fn an_unreadable_state_info_comes_with_the_command_that_removes_it() {
         let cause = json!({"errorType": "StateInfoInvalid", "errorMessage": "the state info at s3://b/state/pipeline.json cannot be read: EOF"});
         let mail =
             mail(json!({"Outcome": "FAILED", "Failure": {"State": "launch", "Error": "ChildFailed", "Cause": cause.to_string()}})).await;
         assert!(mail.text.lines().any(|line| line.trim() == "aws s3 rm s3://b/state/pipeline.json"), "{}", mail.text);
+    }
+
+    #[tokio::test]
+    async fn a_state_info_that_a_run_has_to_leave_behind_is_told_of_whatever_becomes_of_the_run() {
+        let cause = json!({"errorType": "StateInfoInvalid", "errorMessage": "the state info at s3://b/state/pipeline.json cannot be read: EOF"});
+        let left = json!({"Status": "SUCCESS", "Output": {"Clusters": [], "StateInfo": {"Error": "StateInfoInvalid", "Cause": cause.to_string()}}});
+        let failure = json!({"State": "facts", "Error": "X", "Cause": "y"});
+        for report in [
+            json!({"Outcome": "LOADED", "BatchId": "b1", "Termination": left}),
+            json!({"Outcome": "FAILED", "BatchId": "b1", "Failure": failure, "Termination": left}),
+        ] {
+            let mail = mail(report).await;
+            let commands = mail.text.lines().filter(|line| line.trim() == "aws s3 rm s3://b/state/pipeline.json").count();
+            assert_eq!(commands, 1, "{}", mail.text);
+        }
+        let clean = mail(json!({"Outcome": "LOADED", "BatchId": "b1", "Termination": {"Output": {"StateInfo": {}}}})).await;
+        assert!(!clean.text.contains("aws s3 rm"), "{}", clean.text);
     }
 
     #[tokio::test]

@@ -16,6 +16,10 @@ const MOST_PAGES: usize = 50;
 pub(super) struct Stock {
     pub bucket: String,
     pub tables: Vec<Table>,
+    /// Whether landing and staging could be listed to their ends.
+    pub are_zones_known: bool,
+    /// Whether the batch's ledger could.
+    pub is_ledger_known: bool,
     /// Sentences about calls that failed.
     pub unknown: Vec<String>,
 }
@@ -40,7 +44,7 @@ pub(super) async fn take(clients: &Clients, batch: Option<&str>, finished: &[(St
     let mut stock = Stock { bucket: environment.get("Bucket")?.to_owned(), ..Stock::default() };
     stock.tables = tables(environment);
     let mut landing = BTreeMap::new();
-    stock
+    let is_landing_known = stock
         .visit(clients, "landing/", |key, size| {
             if size > 0
                 && !is_hidden(key)
@@ -51,7 +55,7 @@ pub(super) async fn take(clients: &Clients, batch: Option<&str>, finished: &[(St
         })
         .await;
     let mut staging: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
-    stock
+    let is_staging_known = stock
         .visit(clients, "staging/", |key, _| {
             if let Some((table, rest)) = table_of(key, "staging/")
                 && let Some((batch, _)) = rest.strip_prefix("batch_id=").and_then(|rest| rest.split_once('/'))
@@ -60,10 +64,11 @@ pub(super) async fn take(clients: &Clients, batch: Option<&str>, finished: &[(St
             }
         })
         .await;
+    stock.are_zones_known = is_landing_known && is_staging_known;
     let mut ledger = Vec::new();
     if let Some(batch) = batch {
         let prefix = format!("runs/batch_id={batch}/");
-        stock.visit(clients, &prefix, |key, _| ledger.push(key[prefix.len()..].to_owned())).await;
+        stock.is_ledger_known = stock.visit(clients, &prefix, |key, _| ledger.push(key[prefix.len()..].to_owned())).await;
     }
     let mut counted = Vec::new();
     for table in &mut stock.tables {
@@ -129,7 +134,8 @@ fn is_hidden(key: &str) -> bool {
 }
 
 impl Stock {
-    async fn visit(&mut self, clients: &Clients, prefix: &str, mut see: impl FnMut(&str, i64)) {
+    /// Shows every key below a prefix; answers whether these are all.
+    async fn visit(&mut self, clients: &Clients, prefix: &str, mut see: impl FnMut(&str, i64)) -> bool {
         let mut pages = clients.s3().list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
@@ -139,14 +145,15 @@ impl Stock {
                 }
                 Err(error) => {
                     self.unknown.push(error.to_string());
-                    return;
+                    return false;
                 }
             }
             count += 1;
             if count == MOST_PAGES {
                 self.unknown.push(format!("{prefix} has more than {} files; the rest was not counted", MOST_PAGES * 1000));
-                return;
+                return false;
             }
         }
+        true
     }
 }

@@ -2,6 +2,7 @@
 
 mod compare_engines;
 mod complaint;
+mod coverage;
 mod failure;
 mod force;
 mod history;

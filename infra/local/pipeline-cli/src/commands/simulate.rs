@@ -1,7 +1,6 @@
 //! `pipeline simulate`: many lives of the pipeline under faults (`simulation`), shown as a bar, a table by kind of fault, and
 //! for every broken promise the few faults that matter.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use simulation::{Catalogue, Kind, Schedule, World, live};
 
 use super::run::project_complaint;
 use super::screen::print_line;
-use super::{Complaint, Exit, place, signals};
+use super::{Complaint, Exit, coverage, place, signals};
 use crate::arguments::{Arguments, SimulateArguments};
 use crate::display::figures;
 use crate::display::paint::Paint;
@@ -238,7 +237,9 @@ fn print_summary(
     paint: Paint,
 ) {
     if command.coverage {
-        print_coverage(summary);
+        for line in coverage::lines(&summary.coverage) {
+            print_line(&line);
+        }
     }
     let mut table = Table::new();
     table.load_style(NOTHING);
@@ -289,33 +290,6 @@ fn print_summary(
     } else {
         paint.bad(&line)
     });
-}
-
-/// States by kinds of fault. Kinds are columns by number, or the table would not fit.
-fn print_coverage(summary: &Summary) {
-    let kinds: BTreeSet<Kind> = summary
-        .coverage
-        .values()
-        .flat_map(|kinds| kinds.keys().copied())
-        .collect();
-    let mut place = String::new();
-    for (state, struck) in &summary.coverage {
-        let (machine, state) = state.split_once(": ").unwrap_or(("", state));
-        if machine != place {
-            print_line("");
-            print_line(machine);
-            machine.clone_into(&mut place);
-        }
-        let counts: Vec<String> = struck
-            .iter()
-            .map(|(kind, count)| format!("{kind} {count}"))
-            .collect();
-        let missing = kinds.len() - struck.len();
-        print_line(&format!(
-            "  {state}: {} ({missing} kinds never)",
-            counts.join(", ")
-        ));
-    }
 }
 
 /// What became of the faults of a run, in lines for its end.
