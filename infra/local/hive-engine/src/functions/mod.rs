@@ -12,7 +12,7 @@ pub(crate) mod map;
 mod number;
 pub(crate) mod operator;
 mod pattern;
-mod random;
+pub(crate) mod random;
 mod text;
 mod time;
 mod time_pattern;

@@ -1,6 +1,6 @@
-//! `rand`: Java's generator, which gives the same numbers for the same seed. Without a seed it begins with the statement's time, so
-//! that a run on a simulated clock can be repeated. Calls of one seed in a query share its numbers, and so do threads, in any
-//! order; in Hive each call has numbers of its own.
+//! `rand`: Java's generator, which gives the same numbers for the same seed. Each call in a query has numbers of its own. Without a
+//! seed it begins with the statement's time, so that a run on a simulated clock can be repeated. Threads that share a query
+//! share a call's numbers, in any order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,18 +13,19 @@ use super::udf::{DOUBLE, Function, at};
 const MULTIPLIER: u64 = 0x5_DEEC_E66D;
 const MASK: u64 = (1 << 48) - 1;
 
+/// `rand` as the expressions are planned: of its seed, or NULL, and of the place of the call in the statement.
+pub(crate) const RAND: &str = "hive_rand";
+
 pub(super) fn functions(now: i64) -> Vec<Function> {
-    let generators: Mutex<HashMap<Option<i64>, Generator>> = Mutex::default();
+    let generators: Mutex<HashMap<(Option<i64>, i64), Generator>> = Mutex::default();
     vec![
-        Function::new("rand", 0..=1, DOUBLE, move |arguments| {
-            let seed = match arguments.count() {
-                0 => None,
-                _ => at(&arguments.integer(0)?, 0),
-            };
+        Function::new(RAND, 2..=2, DOUBLE, move |arguments| {
+            let seed = at(&arguments.integer(0)?, 0);
+            let place = at(&arguments.integer(1)?, 0).unwrap_or_default();
             let mut generators = generators.lock();
             let generator = generators
-                .entry(seed)
-                .or_insert_with(|| Generator::new(seed.unwrap_or(now)));
+                .entry((seed, place))
+                .or_insert_with(|| Generator::new(seed.unwrap_or(now.wrapping_add(place))));
             let numbers = (0..arguments.rows).map(|_| generator.next());
             Ok(Arc::new(Float64Array::from_iter_values(numbers)))
         })

@@ -34,8 +34,8 @@ impl Known<'_> {
     fn column(&self, column: &Column) -> Option<StatisticsConverter<'_>> {
         let mut columns = self.filter.columns().iter();
         let (name, kind) = columns.find(|(name, _)| *name == column.name)?;
-        // NaN is left out of the ends of floating numbers; times of 96 bits have no order; decimals are
-        // not judged yet.
+        // NaN is left out of the ends of floating numbers; times of 96 bits have no order; of decimals the `parquet` crate
+        // writes only the deprecated ends, on whose order writers do not agree.
         let has_ends = matches!(
             kind,
             HiveType::TinyInt

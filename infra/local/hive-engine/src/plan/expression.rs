@@ -6,7 +6,7 @@ use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     AccessExpr, CaseWhen, CastKind, CeilFloorKind, DateTimeField, DuplicateTreatment, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    Interval, NullTreatment, ObjectName, TrimWhereField, UnaryOperator, Value,
+    Interval, NullTreatment, ObjectName, Spanned, TrimWhereField, UnaryOperator, Value,
 };
 
 use super::rewrite::placed;
@@ -14,6 +14,7 @@ use crate::error::{Failure, closest};
 use crate::functions::collection::ARRAY;
 use crate::functions::condition::NUMBER;
 use crate::functions::map::MAP;
+use crate::functions::random::RAND;
 use crate::functions::{cast, engine_name};
 use crate::types::HiveType;
 use crate::value;
@@ -406,6 +407,14 @@ fn rewrite_function(
                 list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))];
             }
         }
+        "rand" => {
+            let mut seeds = arguments
+                .filter(|all| all.len() <= 1)
+                .ok_or_else(|| wrong("no argument, or a seed"))?;
+            let null = Expr::Value(Value::Null.into());
+            let seed = seeds.pop().unwrap_or(null);
+            return Ok(Some(call(RAND, vec![seed, place(&function.name)])));
+        }
         "map" => {
             let arguments = arguments
                 .filter(|all| all.len().is_multiple_of(2))
@@ -478,6 +487,13 @@ fn rewrite_function(
     }
     function.name = ObjectName::from(vec![Ident::new(name)]);
     Ok(None)
+}
+
+/// A number that tells the calls in a statement apart.
+fn place(name: &ObjectName) -> Expr {
+    let start = name.span().start;
+    let place = (start.line << 20) + start.column;
+    Expr::Value(Value::Number(place.to_string(), false).into())
 }
 
 /// `COUNT(DISTINCT a, b)` counts the pairs in which nothing is NULL.
