@@ -62,6 +62,12 @@ pub(crate) fn resume(mail: &Mail) -> Option<Resume> {
     })
 }
 
+/// Whether a mail says that its batch is loaded.
+pub(crate) fn tells_of_a_load(mail: &Mail) -> bool {
+    let first = mail.message.lines().next();
+    first.is_some_and(|line| line.ends_with(" is loaded."))
+}
+
 /// The batch that a mail resumes, and what its table `Data` says of each table.
 pub(crate) fn data(mail: &Mail) -> Option<(String, Vec<(&str, &str)>)> {
     let batch = resume(mail)?.input["BatchId"].as_str()?.to_owned();
