@@ -187,7 +187,7 @@ fn state_of_the_data(out: &mut Text, stock: &Stock, batch: Option<&str>) {
 fn state(stock: &Stock, table: &Table, batch: Option<&str>) -> String {
     let staged = batch.and_then(|batch| table.staged.get(batch)).copied().unwrap_or(0);
     match (table.is_loaded, table.is_staged, staged) {
-        _ if batch.is_some() && !stock.is_ledger_known && !table.is_loaded => "not known".to_owned(),
+        (false, ..) if !stock.is_ledger_known && (batch.is_some() || !stock.are_zones_known) => "not known".to_owned(),
         (true, _, 0) if !stock.are_zones_known => "loaded".to_owned(),
         (false, ..) if !stock.are_zones_known => "not loaded".to_owned(),
         (true, _, 0) => "loaded and archived".to_owned(),
@@ -402,6 +402,11 @@ mod tests {
             let stock = Stock { is_ledger_known, are_zones_known, ..Stock::default() };
             let table = Table { is_loaded, ..Table::default() };
             assert_eq!(state(&stock, &table, Some("b1")), said, "{stock:?}");
+        }
+        // Nobody can look into the ledger of a batch that has no name.
+        for (are_zones_known, said) in [(true, "nothing landed"), (false, "not known")] {
+            let stock = Stock { are_zones_known, ..Stock::default() };
+            assert_eq!(state(&stock, &Table::default(), None), said);
         }
     }
 

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use pipeline_cli::arguments::Arguments;
 
-/// Half of what an execution and a query cost is small allocations, which it makes sooner than the system's.
+/// Loads, executions and simulations take less processor time than with the system's; BENCHMARKS.md of the engine and of the
+/// interpreter say how much, and what memory it costs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -6,6 +6,8 @@ mod numbers;
 mod parse;
 mod texts;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::jsonpath::Path;
@@ -121,7 +123,8 @@ impl Call {
             Argument::Path(path) => match scope.find(path) {
                 Some(value) => Ok(value),
                 None => match scope.look(path) {
-                    Ok(value) => Ok(made.insert(value.into_owned())),
+                    Ok(Cow::Borrowed(value)) => Ok(value),
+                    Ok(Cow::Owned(value)) => Ok(made.insert(value)),
                     Err(_) => Err(EvaluationError::Argument {
                         call: self.text.clone(),
                         path: path.text().to_owned(),
